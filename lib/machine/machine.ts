@@ -1,0 +1,88 @@
+/**
+ * The contract of a deterministic machine, as sessions, replicas, tools and the simulator see it.
+ *
+ * The machine knows no clock, socket, promise or random source. It runs to a point, takes events
+ * at the point it stands at, and hands out what it produced; the same calls in the same order
+ * give the same state on every host. `riscv-machine.ts` is the real one.
+ */
+
+import type { InputEvent, InputStream, OutputStream, Point } from '../event/event.js';
+
+/** Why `runUntil` came back. Only `reached` says that the point was reached. */
+export type RunResult =
+  /** The hart stands exactly at the point asked for. */
+  | { readonly reason: 'reached' }
+  /** The hart executed WFI and waits; `deadline` is its timer in virtual ticks, if it has one. */
+  | { readonly reason: 'parked'; readonly deadline: bigint | null }
+  /** Enough output is waiting that it should be taken before the hart goes on. */
+  | { readonly reason: 'output' }
+  /** The guest switched the machine off or asked for a reset, or HTIF wrote an exit code. */
+  | { readonly reason: 'stopped'; readonly stop: MachineStop };
+
+export interface MachineStop {
+  readonly cause: 'power-off' | 'reset' | 'exit';
+  /** 0 is success; a guest's failure code otherwise. */
+  readonly status: number;
+}
+
+/** Bytes that left the machine; `offset` is the stream position of the first byte. */
+export interface OutputChunk {
+  readonly stream: OutputStream;
+  readonly offset: bigint;
+  readonly bytes: Uint8Array;
+}
+
+export interface TakenInterrupt extends Point {
+  readonly cause: number;
+}
+
+export interface Machine {
+  readonly hartCount: number;
+  /** SHA-256 (hex) over layout, machine configuration and images: equal on both replicas. */
+  readonly digest: string;
+  readonly ramPageCount: number;
+
+  /** Steps counted by `hart` so far. */
+  step(hart: number): bigint;
+  /** Instructions retired by `hart` so far (minstret's true value). */
+  retired(hart: number): bigint;
+  /** Virtual time of `hart` in timebase ticks (10 MHz). */
+  time(hart: number): bigint;
+  isParked(hart: number): boolean;
+  stopped(): MachineStop | null;
+
+  /**
+   * Runs one hart until it has counted exactly `point.step` steps, or stops earlier for one of
+   * the other reasons. A point in the past is an assertion.
+   */
+  runUntil(point: Point): RunResult;
+
+  /** Applies an event at the point where its hart stands now; another point is an assertion. */
+  apply(event: InputEvent): void;
+
+  /** Output produced since the last call, in order within each stream. */
+  takeOutput(): readonly OutputChunk[];
+  /** Interrupts taken since the last call, in order. */
+  takeInterrupts(): readonly TakenInterrupt[];
+
+  /** Bytes that `stream` can take at this point without loss. */
+  inputSpace(stream: InputStream): number;
+  /** Highest input sequence seen from a console client, 0 if unknown; replicated state. */
+  lastInputSequence(client: bigint): bigint;
+  /** Random bytes the guest waits for now, 0 if none. */
+  entropyWanted(): number;
+
+  /** A copy of all architectural words outside RAM (registers, CSRs, time, devices). */
+  words(): BigUint64Array;
+  /** Name of a word for people, such as "hart0.x10" or "plic.pending[0]". */
+  wordName(index: number): string;
+  /** RAM pages written since the last call, ascending, each with a 64-bit hash of its bytes. */
+  takeDirtyPages(): readonly (readonly [page: number, hash: bigint])[];
+
+  /** Everything outside RAM that a replica needs, versioned by the layout digest. */
+  saveWords(): Uint8Array;
+  /** One RAM page (4096 bytes, a copy), or null if it is all zero. */
+  saveRamPage(page: number): Uint8Array | null;
+  /** Restores what the save calls gave; derived state is rebuilt. Bad input: BAD_SNAPSHOT. */
+  restore(words: Uint8Array, ramPages: Iterable<readonly [page: number, bytes: Uint8Array]>): void;
+}

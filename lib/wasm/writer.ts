@@ -1,0 +1,88 @@
+/**
+ * A growing byte buffer with the encodings of the WebAssembly binary format: LEB128, names,
+ * sections. It knows nothing of instructions.
+ */
+
+export class Writer {
+  private bytes = new Uint8Array(256);
+  length = 0;
+
+  u8(value: number): void {
+    if (this.length === this.bytes.length) {
+      const grown = new Uint8Array(this.bytes.length * 2);
+      grown.set(this.bytes);
+      this.bytes = grown;
+    }
+    this.bytes[this.length++] = value;
+  }
+
+  /** Unsigned LEB128 of a value below 2^32. */
+  u32(value: number): void {
+    let rest = value >>> 0;
+    while (rest >= 0x80) {
+      this.u8((rest & 0x7f) | 0x80);
+      rest >>>= 7;
+    }
+    this.u8(rest);
+  }
+
+  /** Signed LEB128 of a 32-bit value. */
+  s32(value: number): void {
+    let rest = value | 0;
+    for (;;) {
+      const low = rest & 0x7f;
+      rest >>= 7;
+      if ((rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0)) {
+        this.u8(low);
+        return;
+      }
+      this.u8(low | 0x80);
+    }
+  }
+
+  /** Signed LEB128 of a 64-bit value. */
+  s64(value: bigint): void {
+    let rest = BigInt.asIntN(64, value);
+    if (rest >= -0x40000000n && rest < 0x40000000n) {
+      this.s32(Number(rest));
+      return;
+    }
+    for (;;) {
+      const low = Number(rest & 0x7fn);
+      rest >>= 7n;
+      if ((rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0)) {
+        this.u8(low);
+        return;
+      }
+      this.u8(low | 0x80);
+    }
+  }
+
+  f64(value: number): void {
+    const view = new DataView(new ArrayBuffer(8));
+    view.setFloat64(0, value, true);
+    for (let index = 0; index < 8; index++) this.u8(view.getUint8(index));
+  }
+
+  raw(values: ArrayLike<number>): void {
+    for (let index = 0; index < values.length; index++) this.u8(values[index] ?? 0);
+  }
+
+  /** A name: length in bytes, then ASCII. Names here are ours, so ASCII is asserted by the type. */
+  name(text: string): void {
+    this.u32(text.length);
+    for (let index = 0; index < text.length; index++) this.u8(text.charCodeAt(index));
+  }
+
+  section(id: number, fill: (body: Writer) => void): void {
+    const body = new Writer();
+    fill(body);
+    this.u8(id);
+    this.u32(body.length);
+    this.raw(body.finish());
+  }
+
+  finish(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
+  }
+}
