@@ -57,7 +57,10 @@ export function parseDuration(text: string, flag: string): number {
   return milliseconds;
 }
 
-/** A step count or sequence number: decimal or 0x hexadecimal, `_` between digits, k, M and G as powers of 1000. */
+/**
+ * A step count or sequence number: decimal or 0x hexadecimal, `_` between digits, k, M and G as
+ * powers of 1000.
+ */
 export function parseCount(text: string, flag: string): bigint {
   const match = /^(0x[0-9a-f_]+|[0-9][0-9_]*)([kKMG]?)$/i.exec(text);
   const unit = COUNT_UNITS[match?.[2] ?? ''];
