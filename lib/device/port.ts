@@ -12,6 +12,7 @@ import type { InputStream, OutputStream } from '../event/event.js';
 export interface DmaPort {
   /** True if the whole range lies in RAM (no wrap). */
   contains(address: bigint, bytes: number): boolean;
+  /** A copy, which the guest can't change afterwards. */
   read(address: bigint, bytes: number): Uint8Array;
   write(address: bigint, bytes: Uint8Array): void;
   readU16(address: bigint): number;
@@ -28,6 +29,7 @@ export interface InterruptLine {
 
 /** Where output goes: it is numbered, held and released by others. */
 export interface OutputPort {
+  /** The port may keep `bytes`; the device does not touch them again. */
   emit(stream: OutputStream, bytes: Uint8Array): void;
 }
 

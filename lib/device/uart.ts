@@ -90,7 +90,12 @@ export class Uart implements MmioDevice, ConsoleInput {
 
   /** Bytes that `receive` takes now without loss. */
   inputSpace(): number {
-    return UART_INPUT_BYTES - this.get('inputCount');
+    return UART_INPUT_BYTES - this.waiting();
+  }
+
+  /** Bytes in the input ring; words of a damaged snapshot can't make it more than the ring. */
+  private waiting(): number {
+    return Math.min(this.get('inputCount'), UART_INPUT_BYTES);
   }
 
   /** Bytes from outside; those beyond `inputSpace()` are lost and the guest sees an overrun. */
@@ -100,7 +105,7 @@ export class Uart implements MmioDevice, ConsoleInput {
   }
 
   read(offset: number, bytes: number): bigint {
-    return bytes > 8 ? 0n : BigInt(this.readByte(offset));
+    return bytes > 8 ? 0n : BigInt(this.readByte(offset) & 0xff);
   }
 
   write(offset: number, _bytes: number, value: bigint): void {
@@ -179,7 +184,7 @@ export class Uart implements MmioDevice, ConsoleInput {
     const toggled = (value ^ this.get('fcr')) & FCR_ENABLE;
     if (toggled !== 0 || (value & FCR_CLEAR_RECEIVE) !== 0) {
       const held = (this.get('fcr') & FCR_ENABLE) !== 0 ? CHIP_FIFO_BYTES : 1;
-      for (let left = Math.min(held, this.get('inputCount')); left > 0; left--) this.pop();
+      for (let left = Math.min(held, this.waiting()); left > 0; left--) this.pop();
     }
     this.put('fcr', (value & FCR_ENABLE) === 0 ? 0 : value & 0xc9);
   }
@@ -208,7 +213,7 @@ export class Uart implements MmioDevice, ConsoleInput {
   }
 
   private readLineStatus(): number {
-    const ready = this.get('inputCount') > 0 ? LSR_DATA_READY : 0;
+    const ready = this.waiting() > 0 ? LSR_DATA_READY : 0;
     const overrun = this.get('overrun') !== 0 ? LSR_OVERRUN : 0;
     this.put('overrun', 0);
     this.drive();
@@ -226,7 +231,7 @@ export class Uart implements MmioDevice, ConsoleInput {
 
   private interruptId(): number {
     const ier = this.get('ier');
-    const count = this.get('inputCount');
+    const count = this.waiting();
     if ((ier & IER_LINE_STATUS) !== 0 && this.get('overrun') !== 0) return IIR_LINE_STATUS;
     if ((ier & IER_RECEIVE) !== 0 && count > 0) {
       const fcr = this.get('fcr');
@@ -243,7 +248,7 @@ export class Uart implements MmioDevice, ConsoleInput {
   }
 
   private push(byte: number): void {
-    const count = this.get('inputCount');
+    const count = this.waiting();
     if (count === UART_INPUT_BYTES) {
       this.put('overrun', 1);
       return;
@@ -255,7 +260,7 @@ export class Uart implements MmioDevice, ConsoleInput {
 
   /** The oldest byte, which leaves the ring, or 0 if there is none. */
   private pop(): number {
-    const count = this.get('inputCount');
+    const count = this.waiting();
     if (count === 0) return 0;
     const head = this.get('inputHead') % UART_INPUT_BYTES;
     this.put('inputHead', (head + 1) % UART_INPUT_BYTES);
