@@ -1,0 +1,319 @@
+/**
+ * Every metric of this project: name, type, unit, labels and meaning.
+ *
+ * Metrics are public API. Dashboard, alert rules and docs/METRICS.md are checked against this
+ * table; code can only touch a metric that stands in it, with the labels that stand in it.
+ * Each closed label lists its values, so a series exists (as zero) before its first event and
+ * the number of series is bounded, whatever a guest or a peer does. All carry `vm`, the machine
+ * id.
+ */
+
+export type MetricType = 'gauge' | 'counter' | 'histogram';
+
+/** Values of a closed label, or null for a label with few values known only at run time. */
+export type LabelValues = readonly string[] | null;
+
+export interface MetricDefinition {
+  readonly type: MetricType;
+  readonly unit: string;
+  readonly help: string;
+  readonly labels: Readonly<Record<string, LabelValues>>;
+  /** Upper bounds of the classic buckets of a histogram. */
+  readonly buckets?: readonly number[];
+}
+
+/** 100 µs to 3.3 s, doubling: covers a loopback round trip and a slow failover. */
+const LATENCY_BUCKETS = Array.from({ length: 16 }, (_, index) => 0.0001 * 2 ** index);
+/** 1 ms to 16 s, doubling. */
+const PHASE_BUCKETS = Array.from({ length: 15 }, (_, index) => 0.001 * 2 ** index);
+
+export const ROLES = ['backup', 'candidate', 'primary', 'fenced', 'stopped'] as const;
+export const PROTECTION_STATES = ['unprotected', 'joining', 'protected', 'holding'] as const;
+export const EVENT_KINDS = [
+  'epoch',
+  'console-input',
+  'entropy',
+  'rebase',
+  'wake',
+  'interrupt',
+  'output-mark',
+  'state-hash',
+  'horizon',
+  'control',
+  'steal',
+] as const;
+const STREAMS = ['uart', 'virtio-console', 'power'] as const;
+
+export const CATALOGUE = {
+  lockstep_build_info: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Always 1; the labels name the versions of Lockstep and Node.js.',
+    labels: { version: null, node_version: null },
+  },
+  lockstep_role: {
+    type: 'gauge',
+    unit: 'none',
+    help: '1 for the role this node has now, 0 for the others.',
+    labels: { role: ROLES },
+  },
+  lockstep_protection_state: {
+    type: 'gauge',
+    unit: 'none',
+    help: '1 for the protection of the machine as this node knows it, 0 for the others.',
+    labels: { state: PROTECTION_STATES },
+  },
+  lockstep_epoch: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Epoch (generation of the arbiter) in which this node works.',
+    labels: {},
+  },
+  lockstep_steps_total: {
+    type: 'counter',
+    unit: 'steps',
+    help: 'Steps counted by a hart here: instructions retired plus traps taken.',
+    labels: { hart: null },
+  },
+  lockstep_virtual_time_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Virtual time of the guest.',
+    labels: {},
+  },
+  lockstep_hart_parked: {
+    type: 'gauge',
+    unit: 'none',
+    help: '1 while the guest waits for an interrupt (WFI).',
+    labels: {},
+  },
+  lockstep_primary_throttle_ratio: {
+    type: 'gauge',
+    unit: 'ratio',
+    help: 'Share of time in which the guest may run; below 1 while the backup lags.',
+    labels: {},
+  },
+  lockstep_primary_throttled_seconds_total: {
+    type: 'counter',
+    unit: 'seconds',
+    help: 'Time in which the guest was slowed down or stopped because the backup lagged.',
+    labels: {},
+  },
+  lockstep_log_recorded_seq: {
+    type: 'gauge',
+    unit: 'entries',
+    help: 'Newest log entry recorded by the primary, as this node knows it.',
+    labels: {},
+  },
+  lockstep_log_acked_seq: {
+    type: 'gauge',
+    unit: 'entries',
+    help: 'Newest log entry that the backup holds in memory.',
+    labels: {},
+  },
+  lockstep_log_replayed_seq: {
+    type: 'gauge',
+    unit: 'entries',
+    help: 'Newest log entry that the backup has applied to its replica.',
+    labels: {},
+  },
+  lockstep_replay_lag_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help:
+      "Age of the state of the replica, by the primary's clock: how long ago the primary was " +
+      'where the replica is (vLockstep interval). 0 when nothing is left to replay.',
+    labels: {},
+  },
+  lockstep_replay_lag_instructions: {
+    type: 'gauge',
+    unit: 'steps',
+    help: 'Steps by which the replica is behind the primary.',
+    labels: {},
+  },
+  lockstep_replay_lag_records: {
+    type: 'gauge',
+    unit: 'entries',
+    help: 'Log entries recorded and not yet applied by the replica.',
+    labels: {},
+  },
+  lockstep_log_unacked_bytes: {
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Log bytes recorded by this primary and not yet acknowledged by its backup.',
+    labels: {},
+  },
+  lockstep_log_records_total: {
+    type: 'counter',
+    unit: 'entries',
+    help: 'Log entries recorded or received by this node.',
+    labels: { kind: EVENT_KINDS },
+  },
+  lockstep_log_record_bytes_total: {
+    type: 'counter',
+    unit: 'bytes',
+    help: 'Packed size of the log entries recorded or received by this node.',
+    labels: { kind: EVENT_KINDS },
+  },
+  lockstep_log_bytes_total: {
+    type: 'counter',
+    unit: 'bytes',
+    help: 'Bytes of log batches (log bandwidth).',
+    labels: { direction: ['recorded', 'sent', 'received'] },
+  },
+  lockstep_heartbeat_rtt_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Time from sending a heartbeat to the first acknowledgement that names it.',
+    labels: {},
+    buckets: LATENCY_BUCKETS,
+  },
+  lockstep_output_commit_delay_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Time an output waited for the acknowledgement of its log entry.',
+    labels: { stream: STREAMS },
+    buckets: LATENCY_BUCKETS,
+  },
+  lockstep_output_held_bytes: {
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Output bytes that wait for an acknowledgement.',
+    labels: { stream: STREAMS },
+  },
+  lockstep_output_released_bytes_total: {
+    type: 'counter',
+    unit: 'bytes',
+    help: 'Output bytes that were allowed to leave this node.',
+    labels: { stream: STREAMS },
+  },
+  lockstep_fenced_total: {
+    type: 'counter',
+    unit: 'events',
+    help: 'Things refused because they belong to another epoch.',
+    labels: { what: ['ack', 'hello', 'attach', 'batch'] },
+  },
+  lockstep_heartbeats_total: {
+    type: 'counter',
+    unit: 'heartbeats',
+    help: 'Heartbeats of the log stream.',
+    labels: { direction: ['sent', 'received'] },
+  },
+  lockstep_heartbeats_missed_total: {
+    type: 'counter',
+    unit: 'heartbeats',
+    help: 'Heartbeat intervals that passed on this backup without a sign of the primary.',
+    labels: {},
+  },
+  lockstep_heartbeat_last_received_timestamp_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Unix time of the last heartbeat received; 0 if none was.',
+    labels: {},
+  },
+  lockstep_state_checks_total: {
+    type: 'counter',
+    unit: 'checks',
+    help: "State hashes of the log compared with the replica's own.",
+    labels: { result: ['equal', 'different'] },
+  },
+  lockstep_divergences_total: {
+    type: 'counter',
+    unit: 'events',
+    help: 'Replicas stopped because they differed from the log.',
+    labels: {},
+  },
+  lockstep_last_checked_instruction: {
+    type: 'gauge',
+    unit: 'steps',
+    help: 'Step of the newest state hash that compared equal.',
+    labels: {},
+  },
+  lockstep_failovers_total: {
+    type: 'counter',
+    unit: 'events',
+    help: 'Attempts of this node to take over.',
+    labels: {
+      reason: ['connection-closed', 'heartbeat-lost'],
+      result: ['won', 'lost', 'failed'],
+    },
+  },
+  lockstep_failover_duration_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Time of each phase of a takeover by this node.',
+    labels: { phase: ['detect', 'arbitrate', 'drain', 'total'] },
+    buckets: PHASE_BUCKETS,
+  },
+  lockstep_arbiter_requests_total: {
+    type: 'counter',
+    unit: 'requests',
+    help: 'Claims of a generation, by answer.',
+    labels: { result: ['won', 'lost', 'unavailable'] },
+  },
+  lockstep_backups_connected: {
+    type: 'gauge',
+    unit: 'nodes',
+    help: 'Backups that receive the log of this primary.',
+    labels: {},
+  },
+  lockstep_console_clients: {
+    type: 'gauge',
+    unit: 'clients',
+    help: 'Console clients attached to this node.',
+    labels: {},
+  },
+  lockstep_console_input_bytes_total: {
+    type: 'counter',
+    unit: 'bytes',
+    help: 'Console bytes that clients sent to this node, resent ones included.',
+    labels: {},
+  },
+  lockstep_event_loop_lag_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Longest delay of the main event loop since the last scrape.',
+    labels: {},
+  },
+  process_resident_memory_bytes: {
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Resident memory of this process.',
+    labels: {},
+  },
+  process_cpu_seconds_total: {
+    type: 'counter',
+    unit: 'seconds',
+    help: 'Processor time of this process, all threads, user and system.',
+    labels: {},
+  },
+  process_start_time_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Unix time at which this process began.',
+    labels: {},
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>;
+
+export type MetricName = keyof typeof CATALOGUE;
+
+type NameOf<T extends MetricType> = {
+  [N in MetricName]: (typeof CATALOGUE)[N]['type'] extends T ? N : never;
+}[MetricName];
+
+export type GaugeName = NameOf<'gauge'>;
+export type CounterName = NameOf<'counter'>;
+export type HistogramName = NameOf<'histogram'>;
+
+type LabelValue<V> = V extends readonly (infer T)[] ? T : string;
+
+/** The labels that a metric must be given: exactly its own, closed ones by their values. */
+export type LabelsOf<N extends MetricName> = {
+  readonly [L in keyof (typeof CATALOGUE)[N]['labels']]: LabelValue<
+    (typeof CATALOGUE)[N]['labels'][L]
+  >;
+};
+
+/** The table without the literal types, for those who walk it. */
+export const METRICS: readonly (readonly [name: string, definition: MetricDefinition])[] =
+  Object.entries(CATALOGUE);

@@ -1,0 +1,106 @@
+/**
+ * Writes to a gRPC stream with a queue that is bounded in bytes.
+ *
+ * `write()` of a grpc-js stream always accepts, and returns false when it should not have been
+ * asked: whoever ignores that buffers without end. Here messages wait in a queue of their own
+ * until 'drain', and the queue refuses what would exceed its limit, so the caller can slow the
+ * source down or give up on a reader.
+ *
+ * Invariant: queuedBytes is the sum of the sizes of the waiting messages, and ≤ limitBytes unless
+ * a single larger message waits alone.
+ * 'drain' means that HTTP/2 took the bytes, not that the peer has them.
+ */
+
+import { assert } from '../base/assert.js';
+
+/** The part of a grpc-js writable stream that is used here. */
+export interface WritableStream<T> {
+  write(message: T): boolean;
+  once(event: 'drain', listener: () => void): unknown;
+}
+
+export class BoundedWriter<T> {
+  private readonly stream: WritableStream<T>;
+  private readonly limitBytes: number;
+  private readonly onRoom: () => void;
+  private readonly waiting: { readonly message: T; readonly bytes: number }[] = [];
+  private head = 0;
+  private blocked = false;
+  private closed = false;
+  private refused = false;
+  private size = 0;
+
+  /** `onRoom` is called when the queue is empty again after an offer was refused. */
+  constructor(stream: WritableStream<T>, limitBytes: number, onRoom: () => void = () => {}) {
+    this.stream = stream;
+    this.limitBytes = limitBytes;
+    this.onRoom = onRoom;
+  }
+
+  get queuedBytes(): number {
+    return this.size;
+  }
+
+  /** True if nothing waits here and HTTP/2 takes more. */
+  get isIdle(): boolean {
+    return !this.blocked && this.size === 0;
+  }
+
+  /**
+   * Sends `message` now or later, in order. False if it was refused because the queue is full; a
+   * message larger than the limit is taken only by an empty queue.
+   */
+  offer(message: T, bytes: number): boolean {
+    if (this.closed) return false;
+    if (!this.blocked) {
+      this.send(message);
+      return true;
+    }
+    if (this.size > 0 && this.size + bytes > this.limitBytes) {
+      this.refused = true;
+      return false;
+    }
+    this.waiting.push({ message, bytes });
+    this.size += bytes;
+    return true;
+  }
+
+  /** Drops what waits; later offers are refused. */
+  close(): void {
+    this.closed = true;
+    this.waiting.length = 0;
+    this.head = 0;
+    this.size = 0;
+  }
+
+  private send(message: T): void {
+    if (this.stream.write(message)) return;
+    this.blocked = true;
+    this.stream.once('drain', () => this.drain());
+  }
+
+  private drain(): void {
+    this.blocked = false;
+    while (!this.blocked && !this.closed) {
+      const next = this.waiting[this.head];
+      if (next === undefined) break;
+      this.head += 1;
+      this.size -= next.bytes;
+      this.send(next.message);
+    }
+    this.forgetSent();
+    if (this.size === 0 && this.refused && !this.closed) {
+      this.refused = false;
+      this.onRoom();
+    }
+  }
+
+  /** Lets go of the messages that were sent, in runs, so that a busy queue costs no copying. */
+  private forgetSent(): void {
+    const isEmpty = this.head === this.waiting.length;
+    if (!isEmpty && this.head < 256) return;
+    this.waiting.splice(0, this.head);
+    this.head = 0;
+    assert(!isEmpty || this.size === 0, `an empty queue holds ${this.size} bytes`);
+  }
+}
