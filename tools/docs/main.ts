@@ -3,6 +3,10 @@
  */
 
 import { writeFile } from 'node:fs/promises';
+import { renderMetricsDocument } from '../../lib/metrics/document.js';
 import { commandLineDocument } from './command-line.js';
 
-await writeFile(new URL('../../../docs/CLI.md', import.meta.url), await commandLineDocument());
+const DOCS = new URL('../../../docs/', import.meta.url);
+
+await writeFile(new URL('CLI.md', DOCS), await commandLineDocument());
+await writeFile(new URL('METRICS.md', DOCS), renderMetricsDocument());
