@@ -44,13 +44,12 @@ export type BackupInput =
       readonly mode: 'resume' | 'snapshot';
       readonly seq: bigint;
     }
-  /** The machine now has the state after entry `seq`; the open epoch in it is `epoch`. */
-  | {
-      readonly kind: 'snapshot-loaded';
-      readonly stream: number;
-      readonly seq: bigint;
-    }
+  /** A piece of the snapshot arrived; it proves that the primary lives. */
+  | { readonly kind: 'snapshot-chunk'; readonly stream: number }
+  /** The machine now has the state after entry `seq`. */
+  | { readonly kind: 'snapshot-loaded'; readonly stream: number; readonly seq: bigint }
   | { readonly kind: 'snapshot-failed'; readonly stream: number }
+  /** Input of a batch; a batch counts as a heartbeat. */
   | {
       readonly kind: 'batch';
       readonly stream: number;

@@ -118,8 +118,12 @@ export type PrimaryInput =
   | { readonly kind: 'claimed'; readonly generation: bigint; readonly answer: ArbiterAnswer }
   /** The guest switched off; the control entry stands at `seq` and nothing follows it. */
   | { readonly kind: 'guest-stopped'; readonly seq: bigint }
-  /** Time passed. Due at `wakeAtMs()` at the latest; more often does no harm. */
-  | { readonly kind: 'tick' };
+  /**
+   * Time passed. Due at `wakeAtMs()` at the latest; more often does no harm. `loopLagMs` is by how
+   * much this tick is late: time in which this process did not run, so in which silence proves
+   * nothing.
+   */
+  | { readonly kind: 'tick'; readonly loopLagMs: number };
 
 export type FenceCause =
   /** Generation 1 has an owner: this machine ran before, or runs elsewhere. */

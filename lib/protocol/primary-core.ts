@@ -1,0 +1,518 @@
+/**
+ * The primary's role: replication, output commit, loss of the backup, arbitration, joining.
+ *
+ * A pure state machine: `step(input, nowMs)` returns effects, and nothing here waits, sends or
+ * reads a clock. The host gives `tick` when `wakeAtMs()` has come.
+ *
+ *   starting     -> solo          the arbiter granted generation 1
+ *   starting     -> fenced        generation 1 has an owner
+ *   solo         -> joining       a backup opened a stream
+ *   solo         -> fenced        a peer knows a newer epoch
+ *   solo         -> stopped       the guest switched off
+ *   joining      -> solo          the backup was lost; nothing was promised to it
+ *   joining      -> protecting    it has caught up; the protection entry is logged
+ *   joining      -> fenced        a peer knows a newer epoch
+ *   joining      -> stopped       the guest switched off
+ *   protecting   -> protected     the protection entry is acked
+ *   protecting   -> arbitrating   the backup was lost; it may have the protection entry
+ *   protecting   -> fenced        a peer knows a newer epoch
+ *   protected    -> arbitrating   the backup was lost
+ *   protected    -> fenced        a peer knows a newer epoch
+ *   protected    -> stopped       the guest switched off and that is acked
+ *   arbitrating  -> solo          the arbiter granted the next generation
+ *   arbitrating  -> fenced        the backup has the next generation
+ *
+ * Epoch and generation are one number. The first entry of a number opens the epoch; a second of
+ * the same number begins its protection: from that effect on outputs wait, and a backup that
+ * holds the entry may promote. Because an epoch's generation e + 1 can be won once, either the
+ * primary goes on alone in e + 1 or the backup does, never both.
+ *
+ * Invariant: released <= committed; while outputs wait, committed <= acked <= sent <= recorded.
+ *
+ * It is not the gate: it says up to which entry outputs may leave, the host holds the bytes. And
+ * it is not the fence: a process that is stopped between effect and write can still speak late,
+ * so every sink checks the epoch that an output carries.
+ */
+
+import { assert, unreachable } from '../base/assert.js';
+import type { Holder } from './arbiter.js';
+import { Arbitration } from './arbitration.js';
+import { Backlog } from './backlog.js';
+import { THROTTLE_FULL_PERMILLE, assertLimits } from './limits.js';
+import type { PairLimits } from './limits.js';
+import type {
+  CloseReason,
+  FenceCause,
+  PrimaryEffect,
+  PrimaryInput,
+  PrimaryState,
+  Protection,
+  Takeover,
+} from './primary-contract.js';
+import type { AckMode, PrimaryPolicy } from './primary-policy.js';
+import { PRIMARY_POLICY } from './primary-policy.js';
+import { PrimarySession } from './primary-session.js';
+import { assertTransition } from './transition.js';
+import type { TransitionTable } from './transition.js';
+
+export const PRIMARY_TRANSITIONS: TransitionTable<PrimaryState> = {
+  starting: ['solo', 'fenced'],
+  solo: ['joining', 'fenced', 'stopped'],
+  joining: ['solo', 'protecting', 'fenced', 'stopped'],
+  protecting: ['protected', 'arbitrating', 'fenced'],
+  protected: ['arbitrating', 'fenced', 'stopped'],
+  arbitrating: ['solo', 'fenced'],
+  fenced: [],
+  stopped: [],
+};
+
+export interface PrimaryOptions {
+  readonly limits: PairLimits;
+  readonly ackMode: AckMode;
+  /** What a promoted backup brings; null for a machine that powers on. */
+  readonly takeover: Takeover | null;
+  /** Rules of safety; only tests give others than `PRIMARY_POLICY`. */
+  readonly policy?: PrimaryPolicy;
+}
+
+/** Figures for metrics and status. */
+export interface PrimaryFigures {
+  readonly state: PrimaryState;
+  readonly protection: Protection;
+  readonly epoch: bigint;
+  readonly lastSeq: bigint;
+  readonly committedSeq: bigint;
+  readonly receivedSeq: bigint;
+  readonly replayedSeq: bigint;
+  readonly unackedBytes: number;
+  readonly unreplayedBytes: number;
+  readonly heldBytes: number;
+  readonly lagMs: number;
+  readonly throttlePermille: number;
+}
+
+/** A joining backup may slow the unprotected guest down to half, not further. */
+const JOINING_FLOOR_PERMILLE = 500;
+
+type Input<Kind extends PrimaryInput['kind']> = Extract<PrimaryInput, { readonly kind: Kind }>;
+
+export class PrimaryCore {
+  private readonly limits: PairLimits;
+  private readonly ackMode: AckMode;
+  private readonly policy: PrimaryPolicy;
+  private readonly takeover: Takeover | null;
+
+  private currentState: PrimaryState;
+  private epoch: bigint;
+  private lastSeq: bigint;
+  /** Outputs marked up to here may leave. Invariant: <= lastSeq, never falls. */
+  private committedSeq: bigint;
+  private hasOpened = false;
+  /** Entry that began the protection of this epoch; null before it is logged. */
+  private protectionSeq: bigint | null = null;
+  private stopSeq: bigint | null = null;
+  private session: PrimarySession | null = null;
+  private arbitration: Arbitration | null = null;
+  private readonly held = new Backlog();
+  private pausedFor: 'log-full' | 'output-full' | null = null;
+  private throttlePermille = THROTTLE_FULL_PERMILLE;
+  private throttleAtMs = 0;
+  private previousLagMs = 0;
+  private effects: PrimaryEffect[] = [];
+
+  constructor(options: PrimaryOptions) {
+    assertLimits(options.limits);
+    this.limits = options.limits;
+    this.ackMode = options.ackMode;
+    this.policy = options.policy ?? PRIMARY_POLICY;
+    this.takeover = options.takeover;
+    this.currentState = this.takeover === null ? 'starting' : 'solo';
+    this.epoch = this.takeover?.epoch ?? 0n;
+    this.lastSeq = this.takeover?.lastSeq ?? 0n;
+    this.committedSeq = this.lastSeq;
+    if (this.takeover?.guestStopped === true) this.stopSeq = this.lastSeq;
+  }
+
+  get state(): PrimaryState {
+    return this.currentState;
+  }
+
+  /** Carries out one input; the effects are to be done in their order before the next input. */
+  step(input: PrimaryInput, nowMs: number): PrimaryEffect[] {
+    if (this.currentState === 'fenced' || this.currentState === 'stopped') {
+      return input.kind === 'backup-opened' ? [close(input.session, this.farewell())] : [];
+    }
+    this.take(input, nowMs);
+    this.settle(nowMs);
+    const effects = this.effects;
+    this.effects = [];
+    return effects;
+  }
+
+  /** When the next `tick` is due at the latest; Infinity if nothing waits for time. */
+  wakeAtMs(): number {
+    let wakeMs = this.arbitration?.wakeAtMs() ?? Infinity;
+    const session = this.session;
+    if (session !== null) {
+      wakeMs = Math.min(
+        wakeMs,
+        session.healthWakeAtMs(this.limits),
+        session.isBlocked ? Infinity : session.sentMs + this.limits.heartbeatMs,
+        this.throttleAtMs,
+      );
+      if (this.hasPending(session) && !session.isBlocked) {
+        wakeMs = Math.min(wakeMs, session.pendingSinceMs + this.limits.batchDelayMs);
+      }
+    }
+    return wakeMs;
+  }
+
+  protection(): Protection {
+    switch (this.currentState) {
+      case 'starting':
+      case 'solo':
+        return 'unprotected';
+      case 'joining':
+      case 'protecting':
+        return 'joining';
+      case 'arbitrating':
+        return 'holding';
+      case 'protected':
+      case 'fenced':
+      case 'stopped':
+        return this.currentState;
+      default:
+        return unreachable(this.currentState);
+    }
+  }
+
+  figures(nowMs: number): PrimaryFigures {
+    const session = this.session;
+    return {
+      state: this.currentState,
+      protection: this.protection(),
+      epoch: this.epoch,
+      lastSeq: this.lastSeq,
+      committedSeq: this.committedSeq,
+      receivedSeq: session?.receivedSeq ?? 0n,
+      replayedSeq: session?.replayedSeq ?? 0n,
+      unackedBytes: session?.unacked.bytes ?? 0,
+      unreplayedBytes: session?.unreplayed.bytes ?? 0,
+      heldBytes: this.held.bytes,
+      lagMs: session?.lagMs(nowMs) ?? 0,
+      throttlePermille: this.throttlePermille,
+    };
+  }
+
+  private take(input: PrimaryInput, nowMs: number): void {
+    switch (input.kind) {
+      case 'start':
+        return this.takeStart(nowMs);
+      case 'recorded':
+        return this.takeRecorded(input, nowMs);
+      case 'epoch-logged':
+        return this.takeEpochLogged(input);
+      case 'output':
+        return this.takeOutput(input, nowMs);
+      case 'backup-opened':
+        return this.takeOpened(input, nowMs);
+      case 'ack':
+        return this.takeAck(input, nowMs);
+      case 'backup-closed':
+        if (this.isCurrent(input.session)) this.loseBackup('stream closed', null, nowMs);
+        return;
+      case 'blocked':
+      case 'writable':
+        if (this.session !== null && this.isCurrent(input.session)) {
+          this.session.isBlocked = input.kind === 'blocked';
+        }
+        return;
+      case 'snapshot-taken':
+        if (this.session !== null && this.isCurrent(input.session)) {
+          assert(this.session.baseSeq === null, 'snapshot taken twice');
+          this.session.rebase(input.seq, this.lastSeq, nowMs);
+        }
+        return;
+      case 'snapshot-failed':
+        if (this.isCurrent(input.session)) {
+          this.loseBackup('snapshot failed', 'snapshot-failed', nowMs);
+        }
+        return;
+      case 'claimed':
+        return this.takeClaimed(input, nowMs);
+      case 'guest-stopped':
+        assert(this.stopSeq === null, `guest stopped at ${input.seq} and at ${this.stopSeq}`);
+        this.stopSeq = input.seq;
+        return;
+      case 'tick':
+        this.session?.creditLag(input.loopLagMs, nowMs);
+        return;
+      default:
+        return unreachable(input);
+    }
+  }
+
+  private takeStart(nowMs: number): void {
+    if (this.takeover === null) {
+      this.arbitration = new Arbitration(1n, nowMs, this.limits);
+      return;
+    }
+    // The generation was won before this core was made, so its outputs wait for nobody.
+    this.emit({ kind: 'log-epoch', epoch: this.epoch, purpose: 'open' });
+    this.emit({ kind: 'announce', epoch: this.epoch });
+    this.emit({ kind: 'resend', afterSeq: this.takeover.releasedSeq, epoch: this.epoch });
+  }
+
+  private takeRecorded(input: Input<'recorded'>, nowMs: number): void {
+    assert(
+      input.firstSeq === this.lastSeq + 1n && input.lastSeq >= input.firstSeq,
+      `entries ${input.firstSeq} to ${input.lastSeq} after ${this.lastSeq}`,
+    );
+    assert(this.currentState !== 'starting', 'the guest ran before the arbiter allowed it');
+    this.lastSeq = input.lastSeq;
+    this.session?.recorded(input.lastSeq, input.bytes, input.hasOutputMark, nowMs);
+  }
+
+  private takeEpochLogged(input: Input<'epoch-logged'>): void {
+    assert(input.seq <= this.lastSeq, `epoch entry ${input.seq} beyond ${this.lastSeq}`);
+    // Between effect and entry the role may have moved on to the next epoch.
+    if (input.epoch !== this.epoch) return;
+    if (this.hasOpened) this.protectionSeq = input.seq;
+    this.hasOpened = true;
+  }
+
+  private takeOutput(input: Input<'output'>, nowMs: number): void {
+    assert(input.seq <= this.lastSeq, `output of entry ${input.seq} beyond ${this.lastSeq}`);
+    if (input.seq > this.committedSeq) this.held.push(input.seq, input.bytes, nowMs);
+    else this.emitRelease();
+  }
+
+  private takeOpened(input: Input<'backup-opened'>, nowMs: number): void {
+    if (input.epoch > this.epoch) {
+      this.emit(close(input.session, 'stale-epoch'));
+      this.fence('newer-epoch', null);
+      return;
+    }
+    if (!input.compatible) return this.emit(close(input.session, 'incompatible'));
+    // Before its opening entry is logged an epoch has nothing that a backup could start from.
+    if (this.currentState !== 'solo' || !this.hasOpened) {
+      return this.emit(close(input.session, 'busy'));
+    }
+    const session = new PrimarySession(input.session, nowMs);
+    this.session = session;
+    this.throttleAtMs = nowMs + this.limits.throttlePeriodMs;
+    this.previousLagMs = 0;
+    const mode = input.resumable ? 'resume' : 'snapshot';
+    const seq = input.resumable ? input.position : 0n;
+    this.emit({ kind: 'answer-hello', session: session.id, epoch: this.epoch, mode, seq });
+    if (input.resumable) session.rebase(seq, this.lastSeq, nowMs);
+    else this.emit({ kind: 'take-snapshot', session: session.id });
+    this.transition('joining', `backup opened a stream, ${mode}`);
+  }
+
+  private takeAck(input: Input<'ack'>, nowMs: number): void {
+    const session = this.session;
+    if (session === null || session.id !== input.session) return;
+    if (!this.policy.ackIsSound(input, session, this.epoch)) {
+      return this.loseBackup('unsound ack', 'protocol-violation', nowMs);
+    }
+    session.heardMs = nowMs;
+    const before = session.receivedSeq;
+    session.acked(input, this.policy, this.ackMode, nowMs);
+    if (session.receivedSeq > before) this.emit({ kind: 'trim', throughSeq: session.receivedSeq });
+  }
+
+  private takeClaimed(input: Input<'claimed'>, nowMs: number): void {
+    const arbitration = this.arbitration;
+    if (arbitration === null || arbitration.generation !== input.generation) return;
+    const { answer } = input;
+    if (this.policy.mayRunAlone(answer)) return this.runAlone(input.generation, 'arbiter granted');
+    if (answer.outcome === 'unavailable') return arbitration.postpone(nowMs);
+    const cause = this.currentState === 'starting' ? 'generation-taken' : 'lost-arbitration';
+    this.fence(cause, answer.outcome === 'lost' ? answer.holder : null);
+  }
+
+  private runAlone(generation: bigint, cause: string): void {
+    this.arbitration = null;
+    this.epoch = generation;
+    this.hasOpened = false;
+    this.protectionSeq = null;
+    this.transition('solo', cause);
+    this.emit({ kind: 'log-epoch', epoch: generation, purpose: 'open' });
+  }
+
+  private fence(cause: FenceCause, holder: Holder | null): void {
+    if (this.session !== null) this.emit(close(this.session.id, 'not-primary'));
+    this.session = null;
+    this.arbitration = null;
+    this.transition('fenced', cause);
+    this.emit({ kind: 'fence', cause, holder });
+  }
+
+  /** The backup is gone or useless; `reason` is set where its stream is still open. */
+  private loseBackup(cause: string, reason: CloseReason | null, nowMs: number): void {
+    const session = this.session;
+    if (session === null) return;
+    if (reason !== null) this.emit(close(session.id, reason));
+    this.session = null;
+    this.setThrottle(THROTTLE_FULL_PERMILLE);
+    if (this.currentState === 'joining') return this.transition('solo', cause);
+    this.transition('arbitrating', cause);
+    const generation = this.epoch + 1n;
+    if (this.policy.onLoss() === 'run-alone') return this.runAlone(generation, cause);
+    this.arbitration = new Arbitration(generation, nowMs, this.limits);
+  }
+
+  /** What follows from the state after any input, in a fixed order. */
+  private settle(nowMs: number): void {
+    this.watchBackup(nowMs);
+    this.protect();
+    this.commit();
+    this.flush(nowMs);
+    this.steerThrottle(nowMs);
+    this.steerGuest();
+    this.stopInOrder();
+    if (this.arbitration?.isDue(nowMs) === true) {
+      this.emit({ kind: 'claim', generation: this.arbitration.generation });
+    }
+  }
+
+  private watchBackup(nowMs: number): void {
+    if (this.session === null) return;
+    const lost = this.policy.backupLost(this.session.health(nowMs, this.limits), this.limits);
+    if (lost !== null) this.loseBackup(`backup ${lost}`, 'timeout', nowMs);
+  }
+
+  private protect(): void {
+    const session = this.session;
+    // A guest that has switched off needs no protection, only its last outputs released.
+    if (session === null || this.currentState !== 'joining' || this.stopSeq !== null) return;
+    const joining = {
+      loaded: session.isLoaded(),
+      unackedBytes: session.unacked.bytes,
+      unreplayedBytes: session.unreplayed.bytes,
+    };
+    if (!this.policy.mayProtect(joining, this.limits)) return;
+    this.transition('protecting', 'backup caught up');
+    this.emit({ kind: 'log-epoch', epoch: this.epoch, purpose: 'protect' });
+  }
+
+  private commit(): void {
+    const committed = this.commitPoint();
+    if (committed > this.committedSeq) {
+      this.committedSeq = committed;
+      this.held.passTo(committed);
+      this.emitRelease();
+    }
+    if (this.currentState !== 'protecting' || this.session === null) return;
+    if (this.protectionSeq === null) return;
+    if (this.policy.committed(this.session, this.ackMode) >= this.protectionSeq) {
+      this.transition('protected', 'protection entry acked');
+    }
+  }
+
+  private commitPoint(): bigint {
+    if (this.currentState === 'starting') return this.committedSeq;
+    if (!this.policy.outputsWait(this.currentState)) return this.lastSeq;
+    if (this.session === null) return this.committedSeq;
+    return this.policy.committed(this.session, this.ackMode);
+  }
+
+  private hasPending(session: PrimarySession): boolean {
+    return session.baseSeq !== null && session.sentSeq < this.lastSeq;
+  }
+
+  private flush(nowMs: number): void {
+    const session = this.session;
+    if (session === null || session.isBlocked) return;
+    const head = { session: session.id, epoch: this.epoch, releasedSeq: this.committedSeq };
+    if (this.hasPending(session)) {
+      const pending = {
+        bytes: session.pendingBytes,
+        ageMs: nowMs - session.pendingSinceMs,
+        hasOutputMark: session.pendingHasOutputMark,
+      };
+      if (this.policy.flushes(pending, this.limits)) {
+        const firstSeq = session.sentSeq + 1n;
+        this.emit({ kind: 'send-batch', ...head, firstSeq, lastSeq: this.lastSeq });
+        session.sent(this.lastSeq, nowMs);
+        return;
+      }
+    }
+    if (nowMs - session.sentMs < this.limits.heartbeatMs) return;
+    session.sentMs = nowMs;
+    this.emit({ kind: 'send-heartbeat', ...head, lastSeq: this.lastSeq, timeMs: nowMs });
+  }
+
+  private steerThrottle(nowMs: number): void {
+    const session = this.session;
+    if (session === null || nowMs < this.throttleAtMs) return;
+    this.throttleAtMs = nowMs + this.limits.throttlePeriodMs;
+    const lagMs = session.lagMs(nowMs);
+    const floorPermille =
+      this.currentState === 'joining' ? JOINING_FLOOR_PERMILLE : this.limits.throttleMinPermille;
+    const view = {
+      permille: this.throttlePermille,
+      lagMs,
+      previousLagMs: this.previousLagMs,
+      floorPermille,
+    };
+    this.previousLagMs = lagMs;
+    this.setThrottle(this.policy.nextThrottle(view, this.limits));
+  }
+
+  private setThrottle(permille: number): void {
+    if (permille === this.throttlePermille) return;
+    this.throttlePermille = permille;
+    this.emit({ kind: 'set-throttle', permille });
+  }
+
+  private steerGuest(): void {
+    const session = this.session;
+    const { policy, limits } = this;
+    const logBytes = Math.max(session?.unacked.bytes ?? 0, session?.unreplayed.bytes ?? 0);
+    let cause: 'log-full' | 'output-full' | null = null;
+    if (policy.mustPause(this.held.bytes, limits.heldBytes)) cause = 'output-full';
+    if (policy.mustPause(logBytes, limits.unackedBytes)) cause = 'log-full';
+    if ((cause === null) === (this.pausedFor === null)) return;
+    this.pausedFor = cause;
+    this.emit(cause === null ? { kind: 'resume-guest' } : { kind: 'pause-guest', cause });
+  }
+
+  private stopInOrder(): void {
+    if (this.stopSeq === null || this.committedSeq < this.stopSeq) return;
+    if (!PRIMARY_TRANSITIONS[this.currentState].includes('stopped')) return;
+    if (this.session !== null) this.emit(close(this.session.id, 'stopped'));
+    this.session = null;
+    this.transition('stopped', 'guest switched off');
+    this.emit({ kind: 'stop' });
+  }
+
+  private emitRelease(): void {
+    this.emit({ kind: 'release', throughSeq: this.committedSeq, epoch: this.epoch });
+  }
+
+  private isCurrent(session: number): boolean {
+    return this.session?.id === session;
+  }
+
+  /** What a terminal primary tells a backup that still dials it. */
+  private farewell(): CloseReason {
+    return this.currentState === 'stopped' ? 'stopped' : 'not-primary';
+  }
+
+  private transition(to: PrimaryState, cause: string): void {
+    const from = this.currentState;
+    assertTransition(PRIMARY_TRANSITIONS, from, to);
+    this.currentState = to;
+    this.emit({ kind: 'transition', from, to, cause });
+  }
+
+  private emit(effect: PrimaryEffect): void {
+    this.effects.push(effect);
+  }
+}
+
+function close(session: number, reason: CloseReason): PrimaryEffect {
+  return { kind: 'close-stream', session, reason };
+}

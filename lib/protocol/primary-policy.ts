@@ -1,0 +1,141 @@
+/**
+ * The decisions of the primary's role on which safety rests, each a small pure function.
+ *
+ * They stand apart from the bookkeeping of `PrimaryCore` for two reasons: each rule can be read
+ * alone, and the simulator can plant a wrong rule and prove that its checkers see it. Production
+ * always runs `PRIMARY_POLICY`.
+ */
+
+import type { ArbiterAnswer } from './arbiter.js';
+import { THROTTLE_FULL_PERMILLE } from './limits.js';
+import type { PairLimits } from './limits.js';
+import type { PrimaryState } from './primary-contract.js';
+
+/** When an ack lets output go: in the backup's memory, or on its disk. */
+export type AckMode = 'received' | 'durable';
+
+/** What the primary knows of the backup that it serves. */
+export interface SessionView {
+  /** Last entry given to the transport. */
+  readonly sentSeq: bigint;
+  /** Invariant: replayedSeq, durableSeq <= receivedSeq <= sentSeq; moved by acks only. */
+  readonly receivedSeq: bigint;
+  readonly durableSeq: bigint;
+  readonly replayedSeq: bigint;
+}
+
+export interface AckView {
+  readonly epoch: bigint;
+  readonly receivedSeq: bigint;
+  readonly durableSeq: bigint;
+  readonly replayedSeq: bigint;
+  readonly chainMatches: boolean;
+}
+
+/** How long the backup has been silent, and how long without progress; 0 if it owes nothing. */
+export interface BackupHealth {
+  readonly silentMs: number;
+  readonly stalledMs: number;
+}
+
+export interface ThrottleView {
+  readonly permille: number;
+  readonly lagMs: number;
+  readonly previousLagMs: number;
+  readonly floorPermille: number;
+}
+
+export interface PrimaryPolicy {
+  /** Whether an output waits for the ack of its mark. */
+  outputsWait(state: PrimaryState): boolean;
+  /** Up to where the log is safe, by the acks of the session. */
+  committed(session: SessionView, mode: AckMode): bigint;
+  /** Whether an ack can be true: right epoch, nothing unsent, nothing taken back, right chain. */
+  ackIsSound(ack: AckView, session: SessionView, epoch: bigint): boolean;
+  /** Whether pending entries go out now. */
+  flushes(pending: PendingView, limits: PairLimits): boolean;
+  /** Whether the arbiter's answer lets this primary speak alone. */
+  mayRunAlone(answer: ArbiterAnswer): boolean;
+  /** What to do when the backup is lost after protection began. */
+  onLoss(): 'arbitrate' | 'run-alone';
+  /** Why the backup counts as lost, or null. */
+  backupLost(health: BackupHealth, limits: PairLimits): 'silent' | 'stalled' | null;
+  /** Whether the guest has to pause for want of room in a queue of at most `limitBytes`. */
+  mustPause(queuedBytes: number, limitBytes: number): boolean;
+  /** Whether a joining backup is so near that protection can begin. */
+  mayProtect(joining: JoiningView, limits: PairLimits): boolean;
+  /** The guest's share of its instruction budget for the next period. */
+  nextThrottle(view: ThrottleView, limits: PairLimits): number;
+}
+
+export interface PendingView {
+  readonly bytes: number;
+  readonly ageMs: number;
+  readonly hasOutputMark: boolean;
+}
+
+export interface JoiningView {
+  /** The state it started from (snapshot or its own log) is loaded and acked. */
+  readonly loaded: boolean;
+  readonly unackedBytes: number;
+  readonly unreplayedBytes: number;
+}
+
+/** Share of the lag target below which the throttle opens again. */
+const REOPEN_BELOW = 0.5;
+/** Opening is slower than closing, so that the loop settles instead of oscillating. */
+const OPEN_FACTOR = 1.05;
+const CLOSE_FACTOR_MIN = 0.7;
+const CLOSE_FACTOR_MAX = 0.95;
+
+export const PRIMARY_POLICY: PrimaryPolicy = {
+  outputsWait: (state) =>
+    state === 'protecting' || state === 'protected' || state === 'arbitrating',
+
+  committed: (session, mode) => (mode === 'received' ? session.receivedSeq : session.durableSeq),
+
+  ackIsSound: (ack, session, epoch) =>
+    ack.epoch === epoch &&
+    ack.chainMatches &&
+    ack.receivedSeq <= session.sentSeq &&
+    ack.receivedSeq >= session.receivedSeq &&
+    ack.replayedSeq <= ack.receivedSeq &&
+    ack.durableSeq <= ack.receivedSeq,
+
+  flushes: (pending, limits) =>
+    pending.hasOutputMark ||
+    pending.bytes >= limits.batchBytes ||
+    pending.ageMs >= limits.batchDelayMs,
+
+  mayRunAlone: (answer) => answer.outcome === 'won',
+
+  onLoss: () => 'arbitrate',
+
+  backupLost: (health, limits) => {
+    if (health.silentMs >= limits.backupSilentMs) return 'silent';
+    if (health.stalledMs >= limits.ackStallMs) return 'stalled';
+    return null;
+  },
+
+  mustPause: (queuedBytes, limitBytes) => queuedBytes >= limitBytes,
+
+  mayProtect: (joining, limits) =>
+    joining.loaded &&
+    joining.unackedBytes <= limits.joinLagBytes &&
+    joining.unreplayedBytes <= limits.joinLagBytes,
+
+  nextThrottle: (view, limits) => {
+    const { permille, lagMs, previousLagMs, floorPermille } = view;
+    if (lagMs > limits.lagTargetMs) {
+      // While the lag already falls the present rate is low enough; less would overshoot.
+      if (lagMs < previousLagMs) return permille;
+      const wanted = limits.lagTargetMs / lagMs;
+      const factor = Math.min(CLOSE_FACTOR_MAX, Math.max(CLOSE_FACTOR_MIN, wanted));
+      return Math.max(floorPermille, Math.floor(permille * factor));
+    }
+    if (lagMs < limits.lagTargetMs * REOPEN_BELOW) {
+      return Math.min(THROTTLE_FULL_PERMILLE, Math.ceil(permille * OPEN_FACTOR));
+    }
+    return permille;
+  },
+};

@@ -1,0 +1,143 @@
+/**
+ * What the primary knows of one stream of a backup: watermarks, queues and when it was heard.
+ *
+ * Invariant: replayedSeq, durableSeq <= receivedSeq <= sentSeq <= last recorded entry. The core
+ * moves `sentSeq`, acks move the others, nothing moves any of them back.
+ */
+
+import { assert } from '../base/assert.js';
+import { Backlog } from './backlog.js';
+import type { PairLimits } from './limits.js';
+import type { AckMode, AckView, BackupHealth, PrimaryPolicy } from './primary-policy.js';
+
+export class PrimarySession {
+  readonly id: number;
+  readonly openedMs: number;
+  /** Entry that the backup's state starts after; null while the snapshot is being taken. */
+  baseSeq: bigint | null = null;
+  sentSeq = 0n;
+  receivedSeq = 0n;
+  durableSeq = 0n;
+  replayedSeq = 0n;
+  /** Entries without the ack that output waits for. */
+  readonly unacked = new Backlog();
+  /** Entries that the backup's machine has not applied. */
+  readonly unreplayed = new Backlog();
+  /** Bytes and age of what was not yet given to the transport. */
+  pendingBytes = 0;
+  pendingSinceMs = 0;
+  pendingHasOutputMark = false;
+  /** The transport asked to wait. */
+  isBlocked = false;
+  heardMs: number;
+  sentMs: number;
+  private ackAdvancedMs: number;
+  private replayAdvancedMs: number;
+
+  constructor(id: number, nowMs: number) {
+    this.id = id;
+    this.openedMs = nowMs;
+    this.heardMs = nowMs;
+    this.sentMs = nowMs;
+    this.ackAdvancedMs = nowMs;
+    this.replayAdvancedMs = nowMs;
+  }
+
+  /** The backup's state after `seq` is known to the stream; `lastSeq` is the log's end. */
+  rebase(seq: bigint, lastSeq: bigint, nowMs: number): void {
+    assert(seq <= lastSeq, `session starts after ${seq}, the log ends at ${lastSeq}`);
+    this.baseSeq = seq;
+    this.sentSeq = seq;
+    if (lastSeq > seq) {
+      this.pendingSinceMs = nowMs;
+      // Marks may be among them; sending early does no harm.
+      this.pendingHasOutputMark = true;
+    }
+    this.unacked.passTo(seq);
+    this.unreplayed.passTo(seq);
+  }
+
+  recorded(lastSeq: bigint, bytes: number, hasOutputMark: boolean, nowMs: number): void {
+    this.unacked.push(lastSeq, bytes, nowMs);
+    this.unreplayed.push(lastSeq, bytes, nowMs);
+    if (this.baseSeq === null) return;
+    if (this.pendingBytes === 0 && !this.pendingHasOutputMark) this.pendingSinceMs = nowMs;
+    this.pendingBytes += bytes;
+    if (hasOutputMark) this.pendingHasOutputMark = true;
+  }
+
+  sent(lastSeq: bigint, nowMs: number): void {
+    assert(lastSeq >= this.sentSeq, `sent ${lastSeq} after ${this.sentSeq}`);
+    this.sentSeq = lastSeq;
+    this.sentMs = nowMs;
+    this.pendingBytes = 0;
+    this.pendingHasOutputMark = false;
+  }
+
+  /** Takes over a sound ack. */
+  acked(ack: AckView, policy: PrimaryPolicy, mode: AckMode, nowMs: number): void {
+    const before = policy.committed(this, mode);
+    if (ack.replayedSeq > this.replayedSeq) this.replayAdvancedMs = nowMs;
+    this.receivedSeq = ack.receivedSeq;
+    this.durableSeq = ack.durableSeq;
+    this.replayedSeq = ack.replayedSeq;
+    const after = policy.committed(this, mode);
+    if (after > before) this.ackAdvancedMs = nowMs;
+    this.unacked.passTo(after);
+    this.unreplayed.passTo(this.replayedSeq);
+  }
+
+  /** Whether the state the backup started from is loaded and acked. */
+  isLoaded(): boolean {
+    return this.baseSeq !== null && this.receivedSeq >= this.baseSeq;
+  }
+
+  health(nowMs: number, limits: PairLimits): BackupHealth {
+    const silentMs = nowMs - this.heardMs;
+    if (!this.isLoaded()) {
+      // Loading has a time of its own; scaled so that one policy judges both.
+      const isLate = nowMs - this.openedMs >= limits.joinMs;
+      return { silentMs, stalledMs: isLate ? limits.ackStallMs : 0 };
+    }
+    return {
+      silentMs,
+      stalledMs: Math.max(
+        stalledMs(this.unacked, this.ackAdvancedMs, nowMs),
+        stalledMs(this.unreplayed, this.replayAdvancedMs, nowMs),
+      ),
+    };
+  }
+
+  /** When `health` next reaches one of its limits if nothing is heard. */
+  healthWakeAtMs(limits: PairLimits): number {
+    let wakeMs = this.heardMs + limits.backupSilentMs;
+    if (!this.isLoaded()) return Math.min(wakeMs, this.openedMs + limits.joinMs);
+    const ackOldest = this.unacked.oldestMs();
+    if (ackOldest !== null) {
+      wakeMs = Math.min(wakeMs, Math.max(ackOldest, this.ackAdvancedMs) + limits.ackStallMs);
+    }
+    const replayOldest = this.unreplayed.oldestMs();
+    if (replayOldest !== null) {
+      wakeMs = Math.min(wakeMs, Math.max(replayOldest, this.replayAdvancedMs) + limits.ackStallMs);
+    }
+    return wakeMs;
+  }
+
+  /** Age of the oldest entry that the backup's machine has not applied. */
+  lagMs(nowMs: number): number {
+    const oldest = this.unreplayed.oldestMs();
+    return oldest === null ? 0 : nowMs - oldest;
+  }
+
+  /** This process did not run for `lagMs`: nobody could be heard in that time. */
+  creditLag(lagMs: number, nowMs: number): void {
+    this.heardMs = Math.min(nowMs, this.heardMs + lagMs);
+    this.ackAdvancedMs = Math.min(nowMs, this.ackAdvancedMs + lagMs);
+    this.replayAdvancedMs = Math.min(nowMs, this.replayAdvancedMs + lagMs);
+  }
+}
+
+function stalledMs(backlog: Backlog, advancedMs: number, nowMs: number): number {
+  const oldest = backlog.oldestMs();
+  return oldest === null ? 0 : nowMs - Math.max(oldest, advancedMs);
+}
