@@ -27,7 +27,8 @@ export function virtioSlot(slot: number): Region {
   return { base: VIRTIO_BASE + slot * VIRTIO_STRIDE, sizeBytes: VIRTIO_STRIDE };
 }
 
-/** Interrupt sources of the PLIC. */
+/** Interrupt sources of the PLIC are numbered 1 to this. */
+export const PLIC_SOURCE_LAST = 95;
 export const UART_IRQ = 10;
 export const RTC_IRQ = 11;
 
