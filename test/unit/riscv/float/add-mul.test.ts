@@ -1,0 +1,23 @@
+/**
+ * Goal: sums and products are exact in value and flags.
+ * Method: seeded vectors, each executed by the library and by an emulated RISC-V instruction.
+ */
+
+import test from 'ava';
+import type { FloatFunction } from '../../../../lib/riscv/float/library.js';
+import { agreesWithOracle } from '../../../support/float-oracle-check.js';
+
+const OPERATIONS: readonly FloatFunction[] = [
+  'f32_add',
+  'f32_sub',
+  'f32_mul',
+  'f64_add',
+  'f64_sub',
+  'f64_mul',
+];
+
+for (const operation of OPERATIONS) {
+  test(`${operation} has the value and the flags of a RISC-V instruction`, (t) => {
+    agreesWithOracle(t, operation);
+  });
+}
