@@ -36,7 +36,7 @@ export interface AttachOpen {
   stream: string;
   /** Offset of the first byte wanted; earlier ones were received. */
   offset: bigint;
-  /** Highest epoch this client has seen. A node of a lower one answers FENCED and steps down. */
+  /** Highest epoch this client has seen. A node of a lower one answers FENCED. */
   epoch: bigint;
   /**
    * True if this client wants to write. One client writes, any number reads; a newer writer

@@ -66,11 +66,6 @@ export interface Ack {
   steps: bigint[];
   /** Heartbeat.sent_ns of the newest heartbeat that was received, for the round trip time. */
   heartbeatSentNs: bigint;
-  /**
-   * Seconds of the primary's clock, in nanoseconds, at which the newest applied entry was
-   * recorded; 0 if unknown. The primary derives the lag in seconds from its own clock alone.
-   */
-  appliedRecordedNs: bigint;
   /** Chain hash of the batch that ends at received_seq, so that an Ack speaks for one history only. */
   chain: Buffer;
 }
@@ -447,7 +442,6 @@ function createBaseAck(): Ack {
     durableSeq: 0n,
     steps: [],
     heartbeatSentNs: 0n,
-    appliedRecordedNs: 0n,
     chain: Buffer.alloc(0),
   };
 }
@@ -494,14 +488,8 @@ export const Ack: MessageFns<Ack> = {
       }
       writer.uint32(48).uint64(message.heartbeatSentNs);
     }
-    if (message.appliedRecordedNs !== 0n) {
-      if (BigInt.asUintN(64, message.appliedRecordedNs) !== message.appliedRecordedNs) {
-        throw new globalThis.Error("value provided for field message.appliedRecordedNs of type uint64 too large");
-      }
-      writer.uint32(56).uint64(message.appliedRecordedNs);
-    }
     if (message.chain.length !== 0) {
-      writer.uint32(66).bytes(message.chain);
+      writer.uint32(58).bytes(message.chain);
     }
     return writer;
   },
@@ -578,15 +566,7 @@ export const Ack: MessageFns<Ack> = {
             continue;
           }
           case 7: {
-            if (tag !== 56) {
-              break;
-            }
-
-            message.appliedRecordedNs = reader.uint64() as bigint;
-            continue;
-          }
-          case 8: {
-            if (tag !== 66) {
+            if (tag !== 58) {
               break;
             }
 
@@ -623,9 +603,6 @@ export const Ack: MessageFns<Ack> = {
     message.steps = object.steps?.map((e) => BigInt(e)) || [];
     message.heartbeatSentNs = (object.heartbeatSentNs !== undefined && object.heartbeatSentNs !== null)
       ? BigInt(object.heartbeatSentNs)
-      : 0n;
-    message.appliedRecordedNs = (object.appliedRecordedNs !== undefined && object.appliedRecordedNs !== null)
-      ? BigInt(object.appliedRecordedNs)
       : 0n;
     message.chain = object.chain ?? Buffer.alloc(0);
     return message;
