@@ -7,6 +7,12 @@ import type { CommandEntry } from '../command.js';
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'image',
+    group: 'Tools',
+    summary: 'fetch and build what boots Debian 13',
+    load: async () => (await import('./image.js')).image,
+  },
+  {
     name: 'log dump',
     group: 'Tools',
     summary: 'print the events of a log, one a line',
