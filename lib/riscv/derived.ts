@@ -1,0 +1,65 @@
+/**
+ * Derived state: what a hart remembers only to be fast. It is never hashed, saved or sent, and
+ * dropping any of it at any moment changes no result.
+ *
+ * Data TLB: four contexts (U, S, S with SUM, M) of `TLB_ENTRIES` direct-mapped entries, reads and
+ * writes apart. An entry is {tag i64, addend i32, unused i32}: tag is the virtual page address,
+ * host address = addend + low 32 bits of the virtual address. A write entry exists only while the
+ * page is dirty and holds neither decoded code nor page tables, so that a hit may store at once.
+ *
+ * Fetch TLB: three contexts (U, S, M) of `FETCH_ENTRIES`: {tag i64, slot address i32, unused}.
+ *
+ * Decoded code: a page of guest code has one 8-byte slot per halfword and one slot behind the
+ * last: {op u8, rd u8, rs1 u8, rs2 | compressed << 7, imm i32}. Op 0 is "not decoded yet".
+ */
+
+import type { DerivedRegion } from '../memory/layout.js';
+
+export const TLB_ENTRIES = 512;
+const TLB_ENTRY_BYTES = 16;
+/** Offset of the write half from the read half of a context. */
+export const TLB_WRITE_OFFSET = TLB_ENTRIES * TLB_ENTRY_BYTES;
+export const TLB_CONTEXT_BYTES = 2 * TLB_WRITE_OFFSET;
+/** Matches no address: a masked address always has bits 3 to 11 clear. */
+export const TLB_EMPTY = -1n;
+export const DATA_CONTEXTS = { user: 0, supervisor: 1, supervisorSum: 2, machine: 3 } as const;
+
+export const FETCH_ENTRIES = 256;
+export const FETCH_CONTEXT_BYTES = FETCH_ENTRIES * TLB_ENTRY_BYTES;
+
+export const SLOT_BYTES = 8;
+/** Slots of one page of code: 2048 halfwords. */
+export const SLOT_SPAN = 2048 * SLOT_BYTES;
+/** With the slot behind the last, which continues on the next page; a multiple of 64. */
+export const CODE_PAGE_BYTES = SLOT_SPAN + 64;
+/** Decoded pages kept per hart: 16 MiB of slots for 4 MiB of guest code. */
+export const CODE_PAGES = 1024;
+/** Slots for one instruction that crosses a page, decoded anew each time it is met. */
+export const CROSS_SLOT_COUNT = 8;
+
+/** The mailbox between generated code and the hart: byte offsets. */
+export const MAILBOX = {
+  /** Address of the data TLB context in force. */
+  dataContext: 0,
+  /** Address of the fetch TLB context in force. */
+  fetchContext: 4,
+  /** 1 if cbo.zero is allowed at the present privilege. */
+  cboAllowed: 8,
+  /** Steps left of the budget; valid while generated code is not running. */
+  budgetLeft: 12,
+  /** Value of a slow load or store, 8 bytes. */
+  value: 16,
+  /** 1 if the page of an atomic's address holds code or page tables. */
+  special: 24,
+} as const;
+const MAILBOX_BYTES = 64;
+
+export function hartDerivedRegions(hart: number): readonly DerivedRegion[] {
+  return [
+    { name: `mailbox${hart}`, bytes: MAILBOX_BYTES },
+    { name: `tlb${hart}`, bytes: 4 * TLB_CONTEXT_BYTES },
+    { name: `fetch${hart}`, bytes: 3 * FETCH_CONTEXT_BYTES },
+    { name: `cross${hart}`, bytes: CROSS_SLOT_COUNT * SLOT_BYTES },
+    { name: `code${hart}`, bytes: CODE_PAGES * CODE_PAGE_BYTES },
+  ];
+}

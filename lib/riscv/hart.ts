@@ -1,0 +1,299 @@
+/**
+ * One hart: runs generated code between the moments at which something else must be looked at.
+ *
+ * `run(limit)` executes until the step counter equals `limit` or an exit condition comes up. Traps
+ * and interrupts are taken here at exact steps; what may happen at which step depends on nothing
+ * but machine state, so the same calls give the same run on every host.
+ */
+
+import { assert } from '../base/assert.js';
+import type { WordBlock } from '../memory/word-block.js';
+import type { MemoryLayout } from '../memory/layout.js';
+import { CodeCache } from './code-cache.js';
+import { CsrFile } from './csr.js';
+import { MAILBOX } from './derived.js';
+import { HART_WORD, X_OFFSET, type HartField } from './hart-state.js';
+import { HartMemory, PAGE_DIRTY, PAGE_HAS_TABLES } from './hart-memory.js';
+import { instantiate, type InterpreterExports } from './interpreter/instance.js';
+import { SlowAccess, type MmioPort } from './slow-access.js';
+import { SystemInstructions } from './system-instructions.js';
+import { Mmu } from './mmu.js';
+import { Pmp } from './pmp.js';
+import { MACHINE, MSTATUS } from './privilege.js';
+import { enterTrap, nextInterrupt, type TrapCause } from './trap.js';
+
+/** What the hart needs of the machine around it. */
+export interface HartPorts {
+  readonly mmio: MmioPort;
+  /** True when output or a stop makes it necessary to return to the caller of `run`. */
+  readonly mustReturn: () => boolean;
+  readonly onInterrupt: (step: bigint, code: number) => void;
+}
+
+/** Why `run` returned before its limit, or `limit`. */
+export type HartExit = 'limit' | 'parked' | 'must-return';
+
+const MAX_BUDGET = 1 << 30;
+const MENVCFG_STCE = 1n << 63n;
+const NEVER = (1n << 64n) - 1n;
+
+export class Hart {
+  readonly memory: HartMemory;
+  readonly block: WordBlock;
+  private readonly mmu: Mmu;
+  private readonly pmp: Pmp;
+  private readonly code: CodeCache;
+  private readonly ports: HartPorts;
+  private readonly exports: InterpreterExports;
+  /** Steps handed to generated code for the present stretch. */
+  private budget = 0;
+  private running = false;
+  /** CLINT's compare value for this hart, in ticks. */
+  private machineCompare = NEVER;
+
+  constructor(options: {
+    readonly hart: number;
+    readonly layout: MemoryLayout;
+    readonly memory: WebAssemblyMemory;
+    readonly ports: HartPorts;
+  }) {
+    this.ports = options.ports;
+    this.memory = new HartMemory(options.hart, options.layout, options.memory.buffer);
+    this.block = this.memory.block;
+    this.pmp = new Pmp(this.memory);
+    this.mmu = new Mmu(this.memory, this.pmp);
+    this.code = new CodeCache(this.memory);
+    const raise = (code: number, value: bigint): void => this.raise(code, value);
+    const access = new SlowAccess({
+      memory: this.memory,
+      mmu: this.mmu,
+      code: this.code,
+      mmio: options.ports.mmio,
+      raise,
+    });
+    const csr = new CsrFile({
+      block: this.block,
+      pmp: this.pmp,
+      mmu: this.mmu,
+      hart: options.hart,
+      counters: {
+        retired: () => this.retired(),
+        time: () => this.time(),
+        timerChanged: () => this.updateTimers(),
+      },
+    });
+    const system = new SystemInstructions({
+      block: this.block,
+      mmu: this.mmu,
+      csr,
+      raise,
+      instructionBits: () => access.instructionBits(),
+    });
+    this.exports = instantiate(options.memory, this.memory, {
+      ...access.imports(),
+      ...system.imports(),
+    });
+    this.afterRestore();
+  }
+
+  /** Steps counted, exact at any moment, also from inside a slow operation. */
+  step(): bigint {
+    const base = this.get('step');
+    if (!this.running) return base;
+    const left = this.memory.view.getInt32(this.memory.mailbox + MAILBOX.budgetLeft, true);
+    return base + BigInt(this.budget - left);
+  }
+
+  retired(): bigint {
+    return this.step() - this.get('traps');
+  }
+
+  /** Virtual time in timebase ticks; exact integer arithmetic. */
+  time(): bigint {
+    const delta = this.step() - this.get('timeStep');
+    return this.get('timeBase') + ((delta * this.get('timeRate')) >> 32n);
+  }
+
+  get parked(): boolean {
+    return this.get('parked') !== 0n;
+  }
+
+  /** The earliest timer that would wake the parked hart, in ticks, or null. */
+  deadline(): bigint | null {
+    const enabled = this.get('mie');
+    let earliest = NEVER;
+    if ((enabled & (1n << 7n)) !== 0n) earliest = this.machineCompare;
+    if ((enabled & (1n << 5n)) !== 0n && this.supervisorTimerOn()) {
+      const compare = this.get('stimecmp');
+      if (compare < earliest) earliest = compare;
+    }
+    return earliest === NEVER ? null : earliest;
+  }
+
+  /** Runs until the step counter is `limit`. */
+  run(limit: bigint): HartExit {
+    for (;;) {
+      const step = this.get('step');
+      assert(step <= limit, `hart is at step ${step}, beyond ${limit}`);
+      if (this.ports.mustReturn()) return 'must-return';
+      if (step === limit) return 'limit';
+      if (this.parked) return 'parked';
+      this.updateTimers();
+      const code = nextInterrupt(this.block);
+      if (code !== null) {
+        this.takeInterrupt(step, code);
+        continue;
+      }
+      const until = this.nextTimerStep(step);
+      this.runGenerated(until < limit ? until - step : limit - step);
+    }
+  }
+
+  /** Sets or clears an interrupt line (a bit of mip) from a device. */
+  setLine(code: number, level: boolean): void {
+    const lines = this.get('mipLines');
+    const bit = 1n << BigInt(code);
+    this.put('mipLines', level ? lines | bit : lines & ~bit);
+  }
+
+  setMachineCompare(ticks: bigint): void {
+    this.machineCompare = ticks;
+    this.updateTimers();
+  }
+
+  /** From the present step on, time advances by `rate` / 2^32 ticks a step. */
+  rebase(rate: bigint): void {
+    this.put('timeBase', this.time());
+    this.put('timeStep', this.get('step'));
+    this.put('timeRate', rate);
+  }
+
+  wake(time: bigint): void {
+    assert(this.parked, `wake of hart ${this.memory.hart}, which is not parked`);
+    assert(time >= this.time(), `wake to ${time}, before ${this.time()}`);
+    this.put('parked', 0n);
+    this.put('timeBase', time);
+    this.put('timeStep', this.get('step'));
+    this.updateTimers();
+  }
+
+  /** A store by a device: marks the page and drops what was derived from its bytes. */
+  noteDmaWrite(physical: number, bytes: number): void {
+    let host = this.memory.hostOf(physical);
+    const end = host + bytes;
+    let tables = false;
+    while (host < end) {
+      const page = this.memory.pageOfHost(host);
+      const length = Math.min(end, this.memory.hostOfPage(page + 1)) - host;
+      this.code.invalidate(page, host, length);
+      tables ||= (this.memory.flags(page) & PAGE_HAS_TABLES) !== 0;
+      this.memory.addFlags(page, PAGE_DIRTY);
+      host += length;
+    }
+    // Page tables written by a device: drop everything that may come from them.
+    if (tables) this.mmu.flush();
+  }
+
+  /** RAM pages written since the last call, ascending. */
+  takeDirtyPages(): number[] {
+    const flags = this.memory.pageFlags;
+    const pages: number[] = [];
+    for (let page = 0; page < flags.length; page++) {
+      const value = flags[page] ?? 0;
+      if ((value & PAGE_DIRTY) === 0) continue;
+      flags[page] = value & ~PAGE_DIRTY;
+      pages.push(page);
+    }
+    this.mmu.flushWrites();
+    return pages;
+  }
+
+  hashPage(page: number): bigint {
+    return BigInt.asUintN(64, this.exports.hashPage(this.memory.hostOfPage(page)));
+  }
+
+  /** Rebuilds everything derived, after the words or RAM were set from outside. */
+  afterRestore(): void {
+    this.code.clear();
+    this.pmp.rebuild();
+    this.mmu.flush();
+    this.mmu.updateContext();
+  }
+
+  /** Sets the state in which firmware is entered: M mode at `pc` (section 3.4). */
+  reset(pc: bigint, registers: readonly (readonly [index: number, value: bigint])[]): void {
+    this.put('pc', pc);
+    this.put('privilege', BigInt(MACHINE));
+    this.put('mstatus', this.get('mstatus') & ~(MSTATUS.MIE | MSTATUS.MPRV));
+    this.put('stimecmp', NEVER);
+    for (const [index, value] of registers) this.block.set(X_OFFSET / 8 + index, value);
+    this.afterRestore();
+  }
+
+  private get(field: HartField): bigint {
+    return this.block.get(HART_WORD[field]);
+  }
+
+  private put(field: HartField, value: bigint): void {
+    this.block.set(HART_WORD[field], value);
+  }
+
+  private runGenerated(steps: bigint): void {
+    this.budget = steps < BigInt(MAX_BUDGET) ? Number(steps) : MAX_BUDGET;
+    this.memory.view.setInt32(this.memory.mailbox + MAILBOX.budgetLeft, this.budget, true);
+    this.running = true;
+    this.exports.run(this.budget);
+    const step = this.step();
+    this.running = false;
+    this.put('step', step);
+  }
+
+  private raise(code: number, value: bigint): void {
+    this.enter({ interrupt: false, code, value });
+  }
+
+  private takeInterrupt(step: bigint, code: number): void {
+    this.ports.onInterrupt(step, code);
+    this.enter({ interrupt: true, code, value: 0n });
+    this.put('step', step + 1n);
+  }
+
+  private enter(cause: TrapCause): void {
+    enterTrap(this.block, cause);
+    this.mmu.updateContext();
+  }
+
+  private supervisorTimerOn(): boolean {
+    return (this.get('menvcfg') & MENVCFG_STCE) !== 0n;
+  }
+
+  /** MTIP and STIP follow from time and the compare values. */
+  private updateTimers(): void {
+    const now = this.time();
+    this.setLine(7, now >= this.machineCompare);
+    this.setLine(5, this.supervisorTimerOn() && now >= this.get('stimecmp'));
+  }
+
+  /** The step at which the next timer line rises; NEVER if none will. */
+  private nextTimerStep(step: bigint): bigint {
+    let ticks = NEVER;
+    const now = this.time();
+    if (this.machineCompare > now) ticks = this.machineCompare;
+    if (this.supervisorTimerOn()) {
+      const compare = this.get('stimecmp');
+      if (compare > now && compare < ticks) ticks = compare;
+    }
+    if (ticks === NEVER) return NEVER;
+    const rate = this.get('timeRate');
+    // The smallest delta with timeBase + (delta * rate >> 32) >= ticks.
+    const delta = (((ticks - this.get('timeBase')) << 32n) + rate - 1n) / rate;
+    const at = this.get('timeStep') + delta;
+    assert(at > step, `timer step ${at} is not after ${step}`);
+    return at;
+  }
+}
+
+/** The part of `WebAssembly.Memory` used here; the zone has no DOM types. */
+export interface WebAssemblyMemory {
+  readonly buffer: ArrayBufferLike;
+}

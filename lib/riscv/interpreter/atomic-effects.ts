@@ -1,0 +1,142 @@
+/**
+ * LR, SC and AMO of the interpreter. One hart runs at a time on its memory (pages are owned), so
+ * that an atomic is a plain load and store; what makes SC succeed is defined in
+ * docs/DIVERGENCES.md: the hart's own reservation and an unchanged value.
+ */
+
+import { br, brIf, call, set, unlikely, when, type Expr, type Stmt } from '../../wasm/ir.js';
+import { i32, i64 } from '../../wasm/ops.js';
+import { TLB_WRITE_OFFSET } from '../derived.js';
+import { hartOffset } from '../hart-state.js';
+import { IMPORTS, ZERO, type Frame, type RegisterFile } from './frame.js';
+import { highHalf, hostAddress, lowHalf, tlbEntry, tlbHit } from './memory-effects.js';
+
+type I64 = Expr<'i64'>;
+
+interface AtomicAccess {
+  readonly operation: 'lr' | 'sc' | 'amo';
+  readonly bytes: number;
+  readonly address: I64;
+  /** New value of an amo (in terms of `mem`), source of an sc. */
+  readonly value: I64;
+}
+
+export function atomicEffect(
+  frame: Frame,
+  registers: RegisterFile,
+  access: AtomicAccess,
+): readonly Stmt[] {
+  switch (access.operation) {
+    case 'lr':
+      return loadReserved(frame, registers, access);
+    case 'sc':
+      return storeConditional(frame, registers, access);
+    case 'amo':
+      return memoryOperation(frame, registers, access);
+  }
+}
+
+const read = (frame: Frame, bytes: number): I64 =>
+  bytes === 4 ? i64.load32S(frame.host) : i64.load(frame.host);
+const write = (frame: Frame, bytes: number, value: I64): Stmt =>
+  bytes === 4 ? i64.store32(frame.host, value) : i64.store(frame.host, value);
+
+/** Sets `host`, and `status` to 1 if the page holds code or page tables. */
+function findHost(frame: Frame, access: AtomicAccess, writes: boolean): readonly Stmt[] {
+  const half = writes ? TLB_WRITE_OFFSET : 0;
+  const { virtual, entry, host } = frame;
+  const args = [
+    lowHalf(virtual),
+    highHalf(virtual),
+    i32.const(access.bytes),
+    i32.const(writes ? 1 : 0),
+  ];
+  return [
+    set(virtual, access.address),
+    set(entry, tlbEntry(frame.dataContext, virtual)),
+    set(frame.status, ZERO),
+    when(
+      tlbHit(entry, virtual, { half, bytes: access.bytes }),
+      [set(host, hostAddress(entry, virtual, half))],
+      [
+        ...frame.synchronise(),
+        set(host, call('i32', IMPORTS.atomicAddress, args)),
+        brIf(frame.trap, i32.eqz(host)),
+        set(frame.status, i32.load(ZERO, frame.mailbox('special'))),
+      ],
+      'likely',
+    ),
+  ];
+}
+
+/** Behind a store to a special page: drop what was derived from it and leave. */
+function afterStore(frame: Frame, bytes: number): Stmt {
+  return unlikely(frame.status, [
+    frame.slowCall(IMPORTS.specialStore, [frame.host, i32.const(bytes)]),
+    br(frame.leave),
+  ]);
+}
+
+const reservation = (frame: Frame): number => frame.address.hart + hartOffset('reservation');
+const reservedValue = (frame: Frame): number => frame.address.hart + hartOffset('reservedValue');
+/** The reservation names a place in RAM: 1 + byte offset. */
+const placeOf = (frame: Frame): I64 =>
+  i64.extendI32U(i32.add(i32.sub(frame.host, i32.const(frame.address.ram)), i32.const(1)));
+
+function loadReserved(
+  frame: Frame,
+  registers: RegisterFile,
+  access: AtomicAccess,
+): readonly Stmt[] {
+  return [
+    ...findHost(frame, access, false),
+    set(frame.value, read(frame, access.bytes)),
+    i64.store(ZERO, placeOf(frame), reservation(frame)),
+    i64.store(ZERO, frame.value, reservedValue(frame)),
+    ...registers.assign('rd', frame.value),
+  ];
+}
+
+function storeConditional(
+  frame: Frame,
+  registers: RegisterFile,
+  access: AtomicAccess,
+): readonly Stmt[] {
+  const holds = i32.and(
+    i64.eq(i64.load(ZERO, reservation(frame)), placeOf(frame)),
+    i64.eq(i64.load(ZERO, reservedValue(frame)), read(frame, access.bytes)),
+  );
+  return [
+    set(frame.target, i64.const(1n)),
+    set(frame.status, ZERO),
+    unlessNone(frame, [
+      ...findHost(frame, access, true),
+      when(
+        holds,
+        [write(frame, access.bytes, access.value), set(frame.target, i64.const(0n))],
+        [set(frame.status, ZERO)],
+      ),
+      i64.store(ZERO, i64.const(0n), reservation(frame)),
+    ]),
+    ...registers.assign('rd', frame.target),
+    afterStore(frame, access.bytes),
+  ];
+}
+
+function unlessNone(frame: Frame, body: readonly Stmt[]): Stmt {
+  return when(i64.ne(i64.load(ZERO, reservation(frame)), i64.const(0n)), body);
+}
+
+function memoryOperation(
+  frame: Frame,
+  registers: RegisterFile,
+  access: AtomicAccess,
+): readonly Stmt[] {
+  return [
+    ...findHost(frame, access, true),
+    set(frame.value, read(frame, access.bytes)),
+    write(frame, access.bytes, access.value),
+    ...registers.assign('rd', frame.value),
+    afterStore(frame, access.bytes),
+  ];
+}

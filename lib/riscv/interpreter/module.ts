@@ -1,0 +1,307 @@
+/**
+ * The interpreter: one generated WebAssembly function that executes decoded slots until its
+ * budget of steps is spent, derived case by case from the instruction table.
+ *
+ *   reload: pc -> fetch TLB -> slot pointer
+ *   next:   budget left? -> switch (op of the slot) -> case -> advance -> next
+ *   far:    jump to another page      trap: a trap was taken      leave: back to the hart
+ *
+ * Invariant: a step is spent exactly when an instruction retires or a trap is taken, so that
+ * `run(n)` stops after exactly n steps unless it returns EXIT_RECHECK earlier.
+ */
+
+import type { Binding } from '../../wasm/emit.js';
+import {
+  block,
+  br,
+  branchTable,
+  brIf,
+  call,
+  local,
+  loop,
+  ret,
+  set,
+  when,
+  type FunctionSignature,
+  type Stmt,
+} from '../../wasm/ir.js';
+import { ModuleBuilder, type MemoryLimits } from '../../wasm/module.js';
+import { i32, i64 } from '../../wasm/ops.js';
+import { CROSS_SLOT_COUNT, FETCH_ENTRIES, SLOT_BYTES, SLOT_SPAN } from '../derived.js';
+import { defineFloatLibrary } from '../float/library.js';
+import { hartOffset } from '../hart-state.js';
+import { MULHU, type Instruction } from '../table/index.js';
+import { InterpreterBinding } from './binding.js';
+import {
+  EXIT_BUDGET,
+  EXIT_RECHECK,
+  Frame,
+  IMPORTS,
+  STATUS_REDIRECTED,
+  ZERO,
+  type FrameAddresses,
+} from './frame.js';
+import { defineSlowAccess } from './memory-effects.js';
+import { OP_ROWS } from './slots.js';
+
+const RUN: FunctionSignature = { name: 'run', params: ['i32'], result: 'i32' };
+const HASH_PAGE: FunctionSignature = { name: 'hashPage', params: ['i32'], result: 'i64' };
+
+export function buildInterpreter(addresses: FrameAddresses, memory: MemoryLimits): Uint8Array {
+  const module = new ModuleBuilder(memory);
+  for (const signature of Object.values(IMPORTS)) module.importFunction(signature);
+  module.defineGlobal('fflags', 'i32');
+  defineMulhu(module);
+  defineFloatLibrary(module);
+  const frame = new Frame(addresses);
+  defineSlowAccess(module, frame);
+  defineHashPage(module);
+  const binding: Binding = new CaseBinding(frame);
+  module.define(RUN, [frame.budget], runBody(frame), { exported: true, binding });
+  return module.finish();
+}
+
+/**
+ * Delegates to the binding of the case being emitted. Cases announce themselves by the effect
+ * "case", so that one emitter pass over the whole function can hold rows of the table.
+ */
+class CaseBinding implements Binding {
+  private readonly frame: Frame;
+  private current: InterpreterBinding | null = null;
+
+  constructor(frame: Frame) {
+    this.frame = frame;
+  }
+
+  operand(name: string) {
+    return this.bound().operand(name);
+  }
+
+  assign(name: string, value: Parameters<Binding['assign']>[1]): readonly Stmt[] {
+    return this.bound().assign(name, value);
+  }
+
+  effect(name: string, args: Parameters<Binding['effect']>[1]): readonly Stmt[] {
+    if (!name.startsWith('case.')) return this.bound().effect(name, args);
+    const instruction = OP_ROWS[Number(name.slice(5))];
+    if (instruction === undefined) throw new Error(`interpreter: no row for ${name}`);
+    this.current = new InterpreterBinding(this.frame, instruction);
+    return [];
+  }
+
+  private bound(): InterpreterBinding {
+    if (this.current === null) throw new Error('interpreter: a name outside of a case');
+    return this.current;
+  }
+}
+
+function runBody(frame: Frame): readonly Stmt[] {
+  const giveUp = (exit: number): readonly Stmt[] => [
+    frame.storeBudget(),
+    frame.saveFlags(),
+    ret(i32.const(exit)),
+  ];
+  return [
+    frame.loadFlags(),
+    loop(frame.reload, [
+      block(frame.far, [
+        block(frame.trap, [
+          block(frame.leave, [...enterPage(frame), ...executeSlots(frame, giveUp(EXIT_BUDGET))]),
+          ...leaveBehind(frame, giveUp(EXIT_RECHECK)),
+        ]),
+        frame.spendStep(),
+        br(frame.reload),
+      ]),
+      frame.storePc(frame.target),
+      frame.spendStep(),
+      br(frame.reload),
+    ]),
+  ];
+}
+
+/** Finds the slots of pc's page; a fetch that faults takes its trap and starts over. */
+function enterPage(frame: Frame): readonly Stmt[] {
+  const pc = local('i64');
+  const entry = local('i32');
+  const page = i64.and(pc, i64.const(-4096n));
+  const index = i32.and(i32.wrap(i64.shrU(pc, i64.const(8))), i32.const((FETCH_ENTRIES - 1) << 4));
+  const halfword = i32.and(i32.wrap(pc), i32.const(0xffe));
+  return [
+    when(i32.eqz(frame.budget), [
+      frame.storeBudget(),
+      frame.saveFlags(),
+      ret(i32.const(EXIT_BUDGET)),
+    ]),
+    set(frame.dataContext, i32.load(ZERO, frame.mailbox('dataContext'))),
+    set(pc, i64.load(ZERO, frame.address.hart + hartOffset('pc'))),
+    set(entry, i32.add(i32.load(ZERO, frame.mailbox('fetchContext')), index)),
+    when(i64.ne(i64.load(entry), page), [
+      frame.storeBudget(),
+      brIf(frame.trap, call('i32', IMPORTS.fetchSlow, [])),
+      br(frame.reload),
+    ]),
+    set(frame.pageBase, page),
+    set(frame.slotBase, i32.load(entry, 8)),
+    set(frame.span, i32.const(SLOT_SPAN)),
+    set(frame.slot, i32.add(frame.slotBase, i32.shl(halfword, i32.const(2)))),
+  ];
+}
+
+function executeSlots(frame: Frame, giveUp: readonly Stmt[]): readonly Stmt[] {
+  const illegal = [
+    ...frame.synchronise(),
+    frame.slowCall(IMPORTS.illegal, [i32.load(frame.slot, 4)]),
+    br(frame.trap),
+  ];
+  const cases: readonly (readonly Stmt[])[] = [
+    decodeCase(frame),
+    pageEndCase(frame),
+    crossCase(frame),
+    illegal,
+    frame.advance(),
+    ...OP_ROWS.map((instruction, index) => rowCase(frame, instruction, index)),
+  ];
+  return [
+    loop(frame.next, [
+      when(i32.eqz(frame.budget), [frame.storePc(frame.pc), ...giveUp]),
+      set(frame.low, i32.load(frame.slot)),
+      branchTable(i32.and(frame.low, i32.const(0xff)), cases, illegal),
+    ]),
+  ];
+}
+
+function rowCase(frame: Frame, instruction: Instruction, index: number): readonly Stmt[] {
+  const announce: Stmt = { kind: 'effect', name: `case.${index}`, args: [] };
+  const body = [announce, ...instruction.semantics];
+  const flow = instruction.semantics.flatMap((stmt) =>
+    stmt.kind === 'effect' && stmt.name.startsWith('jump') ? [stmt.name] : [],
+  )[0];
+  if (flow === 'jump-relative') {
+    return [...body, ...new InterpreterBinding(frame, instruction).jumpRelative()];
+  }
+  if (flow === 'jump') return [...body, ...jumpTo(frame)];
+  return [...body, ...frame.advance()];
+}
+
+/** Jump to `target`: within the page by the slot pointer, else the far way. */
+function jumpTo(frame: Frame): readonly Stmt[] {
+  const offset = i64.sub(frame.target, frame.pageBase);
+  return [
+    when(
+      i64.ltU(i64.shl(offset, i64.const(2)), i64.extendI32U(frame.span)),
+      [
+        set(frame.slot, i32.add(frame.slotBase, i32.shl(i32.wrap(offset), i32.const(2)))),
+        frame.spendStep(),
+        br(frame.next),
+      ],
+      [],
+      'likely',
+    ),
+    br(frame.far),
+  ];
+}
+
+function decodeCase(frame: Frame): readonly Stmt[] {
+  return [
+    ...frame.synchronise(),
+    brIf(frame.trap, call('i32', IMPORTS.decodeSlot, [frame.slot])),
+    br(frame.next),
+  ];
+}
+
+/** No step is spent: the instruction at the next page is still to be fetched. */
+function pageEndCase(frame: Frame): readonly Stmt[] {
+  return [frame.storePc(frame.pc), br(frame.reload)];
+}
+
+/** The instruction is decoded into the cross slots, which pretend to lie at the page's end. */
+function crossCase(frame: Frame): readonly Stmt[] {
+  const lastHalfword = 2047 * SLOT_BYTES;
+  return [
+    ...frame.synchronise(),
+    brIf(frame.trap, call('i32', IMPORTS.fetchCross, [])),
+    set(frame.slot, i32.const(frame.address.cross)),
+    set(frame.slotBase, i32.const(frame.address.cross - lastHalfword)),
+    set(frame.span, ZERO),
+    br(frame.next),
+  ];
+}
+
+/** Behind a retired instruction: pc is the next one's unless the hart already set it. */
+function leaveBehind(frame: Frame, giveUp: readonly Stmt[]): readonly Stmt[] {
+  return [
+    when(i32.ne(frame.status, i32.const(STATUS_REDIRECTED)), [frame.storePc(frame.nextPc)]),
+    frame.spendStep(),
+    ...giveUp,
+  ];
+}
+
+/** High half of the unsigned 128-bit product, from four 32-bit products. */
+function defineMulhu(module: ModuleBuilder): void {
+  const a = local('i64');
+  const b = local('i64');
+  const middle = local('i64');
+  const carry = local('i64');
+  const low = (value: typeof a) => i64.and(value, i64.const(0xffffffffn));
+  const high = (value: typeof a) => i64.shrU(value, i64.const(32));
+  module.define(
+    MULHU,
+    [a, b],
+    [
+      set(middle, i64.add(i64.mul(high(a), low(b)), high2(i64.mul(low(a), low(b))))),
+      set(carry, i64.add(low(middle), i64.mul(low(a), high(b)))),
+      ret(i64.add(i64.add(i64.mul(high(a), high(b)), high(middle)), high(carry))),
+    ],
+  );
+}
+
+const high2 = (value: Parameters<typeof i64.shrU>[0]) => i64.shrU(value, i64.const(32));
+
+/** A 64-bit hash of 4096 bytes: four lanes of multiply and rotate, mixed at the end. */
+function defineHashPage(module: ModuleBuilder): void {
+  const address = local('i32');
+  const end = local('i32');
+  const lanes = [local('i64'), local('i64'), local('i64'), local('i64')] as const;
+  const again = { kind: 'label' as const };
+  const prime = i64.const(0x9e3779b185ebca87n);
+  const second = i64.const(0xc2b2ae3d27d4eb4fn);
+  const step = lanes.map((lane, index) =>
+    set(
+      lane,
+      i64.mul(
+        i64.rotl(i64.add(lane, i64.mul(i64.load(address, index * 8), second)), i64.const(31)),
+        prime,
+      ),
+    ),
+  );
+  const [first, ...rest] = lanes;
+  const mix = rest.map((lane, index) =>
+    set(first, i64.mul(i64.xor(i64.rotl(first, i64.const(27 - index * 4)), lane), prime)),
+  );
+  const fold = (bits: number) => set(first, i64.xor(first, i64.shrU(first, i64.const(bits))));
+  module.define(
+    HASH_PAGE,
+    [address],
+    [
+      ...lanes.map((lane, index) => set(lane, i64.const(BigInt(index + 1)))),
+      set(end, i32.add(address, i32.const(4096))),
+      loop(again, [
+        ...step,
+        set(address, i32.add(address, i32.const(32))),
+        brIf(again, i32.ltU(address, end)),
+      ]),
+      ...mix,
+      fold(33),
+      set(first, i64.mul(first, second)),
+      fold(29),
+      set(first, i64.mul(first, prime)),
+      fold(32),
+      ret(first),
+    ],
+    { exported: true },
+  );
+}
+
+/** The cross slots hold one instruction and the page end behind it. */
+export const CROSS_SLOTS_NEEDED = 3;
+if (CROSS_SLOT_COUNT < CROSS_SLOTS_NEEDED) throw new Error('too few cross slots');
