@@ -1,0 +1,19 @@
+/**
+ * The host's SHA-256, for the port that `lib/event/batch.ts` asks for.
+ */
+
+import { createHash } from 'node:crypto';
+import type { Sha256 } from '../../event/batch.js';
+
+export const sha256: Sha256 = (bytes) =>
+  new Uint8Array(createHash('sha256').update(bytes).digest());
+
+export function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+/** Bytes of a hexadecimal text of exactly `length` bytes, or null. */
+export function fromHex(text: string, length: number): Uint8Array | null {
+  if (text.length !== length * 2 || !/^[0-9a-f]*$/.test(text)) return null;
+  return new Uint8Array(Buffer.from(text, 'hex'));
+}
