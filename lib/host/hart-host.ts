@@ -70,7 +70,10 @@ export interface HartListener {
   onReached?(step: bigint): void;
   /** The guest has stopped the machine, in record or in replay. Nothing will follow. */
   onStopped?(stop: MachineStop, seq: bigint): void;
-  /** Replay differs from the log: DIVERGED, fields name what and where. The host rests. */
+  /**
+   * Replay differs from the log: DIVERGED, fields name what and where; or the log can't be of this
+   * machine at all: BAD_LOG. The host rests.
+   */
   onDiverged?(error: LockstepError): void;
   /** The worker failed. Whatever state it had is lost and must never be promoted. */
   onFatal(error: Error): void;
@@ -168,8 +171,17 @@ export class HartHost {
     return host;
   }
 
-  /** Queues console bytes; `onInputLogged` tells when they are in the log. */
+  /**
+   * Queues console bytes; `onInputLogged` tells when they are in the log. USAGE if the sequence
+   * does not count bytes.
+   */
   sendConsoleInput(input: ConsoleInputOrder): void {
+    if (input.client !== 0n && input.sequence < BigInt(input.bytes.length)) {
+      throw new LockstepError(
+        'USAGE',
+        `input sequence ${input.sequence} of client ${input.client} counts fewer bytes than sent`,
+      );
+    }
     this.post({ kind: 'input', input });
   }
 
@@ -216,6 +228,14 @@ export class HartHost {
     const answer = await this.ask((request) => ({ kind: 'read-ram', request, address, bytes }));
     assert(answer.kind === 'ram', `read-ram answered by ${answer.kind}`);
     return answer.bytes;
+  }
+
+  /**
+   * Logs an `epoch` entry (record only): a newer epoch, or the present one again, which begins its
+   * protection.
+   */
+  logEpoch(epoch: bigint): void {
+    this.post({ kind: 'epoch', epoch });
   }
 
   /** Switches the machine off by a logged control event (record only). */

@@ -101,6 +101,7 @@ export type Order =
       readonly bytes: number;
     }
   | { readonly kind: 'released'; readonly stream: OutputStream; readonly offset: bigint }
+  | { readonly kind: 'epoch'; readonly epoch: bigint }
   | { readonly kind: 'power-off' }
   /** The listener is in place; nothing is reported before. */
   | { readonly kind: 'go' };

@@ -1,0 +1,423 @@
+/**
+ * The life of a hart's worker: takes orders, runs slices, reports, waits.
+ *
+ * The loop never returns to the event loop of its thread, so nothing else can happen there. It
+ * sleeps in one place only, on the bell that every order and every flag rings; while the listener
+ * is behind it sleeps on the count of unconsumed bytes instead, and looks at its mail in between.
+ *
+ *      record: run a slice, report it, sleep if the hart is parked
+ *      replay: advance, sleep if caught up      -- promote --> record
+ *      resting: reached, stopped or diverged; orders are still answered
+ */
+
+import { randomFillSync } from 'node:crypto';
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { assert, unreachable } from '../base/assert.js';
+import { LockstepError } from '../base/error.js';
+import { OUTPUT_STREAMS } from '../event/event.js';
+import type { Machine, MachineStop } from '../machine/machine.js';
+import { RecordSession, type RecordPorts } from '../session/record-session.js';
+import { ReplaySession } from '../session/replay-session.js';
+import { freshState, type SessionState } from '../session/session-state.js';
+import { restoreSnapshot } from '../session/snapshot.js';
+import {
+  CONTROL,
+  PROGRESS,
+  packError,
+  viewControl,
+  type Answer,
+  type ControlBlock,
+  type Order,
+  type Report,
+  type WorkerStart,
+} from './hart-messages.js';
+import { inspectMachine, readRam } from './inspection.js';
+import { ReportBatch } from './report-batch.js';
+
+/** A replay looks at its mail after as many steps: a few milliseconds. */
+const REPLAY_BUDGET_STEPS = 200_000n;
+const PROGRESS_INTERVAL_MS = 100;
+/** A replay that has caught up says so sooner, and so does a hart that parks. */
+const SETTLED_PROGRESS_INTERVAL_MS = 5;
+/** Reports without output or acknowledgements wait for company no longer than this. */
+const REPORT_INTERVAL_MS = 2;
+/** Over budget the worker looks at its mail this often. */
+const BLOCKED_WAIT_MS = 20;
+
+type Session =
+  | { readonly kind: 'record'; readonly record: RecordSession }
+  | { readonly kind: 'replay'; readonly replay: ReplaySession };
+
+export class HartLoop {
+  private readonly start: WorkerStart;
+  private readonly machine: Machine;
+  private readonly port: MessagePort;
+  private readonly control: ControlBlock;
+  private session: Session;
+  private readonly batch = new ReportBatch();
+  private going = false;
+  /** Nothing more will run: reached, stopped or diverged. */
+  private resting = false;
+  private failure: LockstepError | null = null;
+  private lastReportMs = 0;
+  private lastProgressMs = 0;
+  private lastProgressKey = '';
+  /** Time the guest owes to the throttle. */
+  private throttleDebtMs = 0;
+
+  constructor(start: WorkerStart, machine: Machine, port: MessagePort) {
+    this.start = start;
+    this.machine = machine;
+    this.port = port;
+    this.control = viewControl(start.control);
+    this.session = this.openSession();
+  }
+
+  /** Returns when the host tells it to stop. */
+  run(): void {
+    this.post({
+      kind: 'ready',
+      digest: this.machine.digest,
+      hartCount: this.machine.hartCount,
+    });
+    while (!this.told(CONTROL.stop)) {
+      const bell = Atomics.load(this.control.words, CONTROL.bell);
+      this.takeMail();
+      this.publishProgress();
+      if (!this.going || this.resting) this.sleep(bell, null);
+      else if (this.told(CONTROL.pause)) this.rest(bell);
+      else if (this.isOverBudget()) this.waitForListener();
+      else {
+        const waitMs = this.turn();
+        if (waitMs !== 0) this.sleep(bell, waitMs);
+      }
+    }
+  }
+
+  private openSession(): Session {
+    const { role, start, config, clock, untilStep } = this.start;
+    const restored =
+      start.kind === 'snapshot' ? restoreSnapshot(this.machine, start.snapshot) : null;
+    if (role.kind === 'replay') {
+      const state = restored ?? freshState(this.machine, role.firstSeq);
+      if (state.seq + 1n !== role.firstSeq) {
+        throw new LockstepError(
+          'USAGE',
+          `the snapshot is followed by entry ${state.seq + 1n}, not ${role.firstSeq}`,
+        );
+      }
+      return { kind: 'replay', replay: new ReplaySession({ machine: this.machine, state }) };
+    }
+    const firstSeq = role.kind === 'record' ? role.firstSeq : 1n;
+    // A log that begins here has its own epochs: the arbiter has given this one.
+    const state: SessionState = {
+      ...(restored ?? freshState(this.machine, firstSeq)),
+      seq: firstSeq - 1n,
+      epoch: 0n,
+    };
+    const epoch = role.kind === 'record' ? role.epoch : 1n;
+    return { kind: 'record', record: this.record(state, epoch, { clock, untilStep, config }) };
+  }
+
+  private record(
+    state: SessionState,
+    epoch: bigint,
+    options: Pick<WorkerStart, 'clock' | 'untilStep' | 'config'>,
+  ): RecordSession {
+    return new RecordSession({
+      machine: this.machine,
+      ports: HOST_PORTS,
+      state,
+      epoch,
+      clock: options.clock,
+      initialRate: options.config.initialRate,
+      log: this.start.role.kind !== 'free',
+      ...(options.untilStep === null ? {} : { untilStep: options.untilStep }),
+    });
+  }
+
+  /** Lets the machine run for a bit. Gives the time to sleep then; null is until the bell. */
+  private turn(): number | null {
+    const startMs = performance.now();
+    let waitMs: number | null = null;
+    try {
+      waitMs =
+        this.session.kind === 'record'
+          ? this.recordTurn(this.session.record)
+          : this.replayTurn(this.session.replay);
+    } catch (error) {
+      // Any other error is a fault of this program or this host: the node is lost.
+      if (!(error instanceof LockstepError) || this.session.kind === 'record') throw error;
+      this.fail(error);
+    }
+    this.throttle(performance.now() - startMs);
+    return waitMs;
+  }
+
+  private recordTurn(session: RecordSession): number | null {
+    const status = session.runSlice();
+    this.report(session, status.kind !== 'running');
+    switch (status.kind) {
+      case 'running':
+        return 0;
+      case 'parked':
+        return status.wakeInNs === null ? null : Number(status.wakeInNs) / 1e6;
+      case 'reached':
+        this.reached();
+        return null;
+      case 'stopped':
+        this.stopped(status.stop, session.lastSeq());
+        return null;
+      default:
+        return unreachable(status);
+    }
+  }
+
+  private replayTurn(session: ReplaySession): number | null {
+    const { untilStep } = this.start;
+    const step = this.machine.step(0);
+    const left = untilStep === null ? REPLAY_BUDGET_STEPS : untilStep - step;
+    const status = session.advance(left < REPLAY_BUDGET_STEPS ? left : REPLAY_BUDGET_STEPS);
+    const stop = session.stopped();
+    if (status === 'stopped' && stop !== null) this.stopped(stop, session.lastSeq());
+    else if (untilStep !== null && this.machine.step(0) >= untilStep) this.reached();
+    else if (status === 'behind') return 0;
+    return null;
+  }
+
+  /** The log does not fit; nothing here runs again. */
+  private fail(error: LockstepError): void {
+    this.failure = error;
+    this.resting = true;
+    this.publishProgress();
+    this.post({ kind: 'diverged', error: packError(error) });
+  }
+
+  private reached(): void {
+    this.resting = true;
+    this.publishProgress();
+    this.post({ kind: 'reached', step: this.machine.step(0) });
+  }
+
+  private stopped(stop: MachineStop, seq: bigint): void {
+    this.resting = true;
+    this.publishProgress();
+    this.post({ kind: 'stopped', stop, seq });
+  }
+
+  /** Paused: a follower may come up to here. */
+  private rest(bell: number): void {
+    if (this.session.kind === 'record') {
+      this.session.record.logHorizon();
+      this.report(this.session.record, true);
+    }
+    this.sleep(bell, null);
+  }
+
+  private takeMail(): void {
+    for (;;) {
+      const mail: { message: Order } | undefined = receiveMessageOnPort(this.port);
+      if (mail === undefined) return;
+      this.obey(mail.message);
+    }
+  }
+
+  private obey(order: Order): void {
+    switch (order.kind) {
+      case 'go':
+        this.going = true;
+        return;
+      case 'input':
+        this.recording('input').sendConsoleInput(order.input);
+        return;
+      case 'epoch':
+        this.recording('an epoch').logEpoch(order.epoch);
+        this.report(this.recording('an epoch'), true);
+        return;
+      case 'power-off':
+        this.recording('power-off').sendControl('power-off');
+        return;
+      case 'feed':
+        this.feed(order);
+        return;
+      case 'released':
+        if (this.session.kind === 'replay') this.session.replay.release(order.stream, order.offset);
+        return;
+      default:
+        this.answer(order);
+    }
+  }
+
+  private feed(order: Extract<Order, { kind: 'feed' }>): void {
+    assert(this.session.kind === 'replay', 'entries fed to a host that records');
+    if (this.failure !== null) return;
+    try {
+      this.session.replay.feed(order.entries);
+    } catch (error) {
+      if (!(error instanceof LockstepError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  private recording(what: string): RecordSession {
+    assert(this.session.kind === 'record', `${what} for a host that replays`);
+    return this.session.record;
+  }
+
+  private answer(order: Extract<Order, { request: number }>): void {
+    const { request } = order;
+    try {
+      const answer = this.answerTo(order);
+      const buffer = answer.kind === 'snapshot' ? answer.snapshot.bytes.buffer : null;
+      const transfer = buffer instanceof ArrayBuffer ? [buffer] : [];
+      this.port.postMessage({ kind: 'answer', request, answer } satisfies Report, transfer);
+    } catch (error) {
+      if (!(error instanceof LockstepError)) throw error;
+      this.post({ kind: 'refused', request, error: packError(error) });
+    }
+  }
+
+  private answerTo(order: Extract<Order, { request: number }>): Answer {
+    switch (order.kind) {
+      case 'promote':
+        return this.promote(order.epoch);
+      case 'snapshot': {
+        if (this.session.kind === 'replay') {
+          throw new LockstepError('USAGE', 'only a recording host can be copied');
+        }
+        const snapshot = this.session.record.snapshot();
+        this.report(this.session.record, true);
+        return { kind: 'snapshot', snapshot };
+      }
+      case 'inspect':
+        return { kind: 'inspection', inspection: inspectMachine(this.machine, this.lastSeq()) };
+      case 'read-ram':
+        return { kind: 'ram', bytes: readRam(this.machine, order) };
+      default:
+        return unreachable(order);
+    }
+  }
+
+  private promote(epoch: bigint): Answer {
+    if (this.failure !== null) throw this.failure;
+    assert(this.session.kind === 'replay', 'promotion of a host that records');
+    const { replay } = this.session;
+    while (replay.advance(REPLAY_BUDGET_STEPS) === 'behind') this.publishProgress();
+    const state = replay.promote();
+    if (epoch <= state.epoch) {
+      throw new LockstepError('FENCED', `epoch ${epoch} is not after ${state.epoch}`);
+    }
+    const outputs = OUTPUT_STREAMS.map((stream) => ({
+      stream,
+      ...replay.outputsFrom(stream, 0n),
+    })).filter(({ offset, bytes }) => offset > 0n || bytes.length > 0);
+    const { config } = this.start;
+    const record = this.record(state, epoch, { clock: 'host', untilStep: null, config });
+    this.session = { kind: 'record', record };
+    this.resting = false;
+    const promotion = { seq: state.seq + 1n, steps: this.steps(), outputs };
+    return { kind: 'promoted', promotion };
+  }
+
+  private steps(): bigint[] {
+    return [this.machine.step(0)];
+  }
+
+  private lastSeq(): bigint {
+    return this.session.kind === 'record'
+      ? this.session.record.lastSeq()
+      : this.session.replay.lastSeq();
+  }
+
+  /** Posts what was recorded, unless it is little and can wait for more. */
+  private report(session: RecordSession, now: boolean): void {
+    this.batch.add(session.takeRecorded());
+    if (this.batch.isEmpty()) return;
+    const nowMs = performance.now();
+    if (!now && !this.batch.isUrgent() && nowMs - this.lastReportMs < REPORT_INTERVAL_MS) return;
+    this.lastReportMs = nowMs;
+    const { costBytes } = this.batch;
+    // Happens before the message: the listener subtracts only what was added.
+    Atomics.add(this.control.words, CONTROL.unconsumedBytes, costBytes);
+    this.post({ kind: 'slice', costBytes, ...this.batch.take() });
+  }
+
+  private isOverBudget(): boolean {
+    const unconsumed = Atomics.load(this.control.words, CONTROL.unconsumedBytes);
+    return this.session.kind === 'record' && unconsumed > this.start.reportBudgetBytes;
+  }
+
+  private waitForListener(): void {
+    const unconsumed = Atomics.load(this.control.words, CONTROL.unconsumedBytes);
+    if (unconsumed <= this.start.reportBudgetBytes) return;
+    Atomics.wait(this.control.words, CONTROL.unconsumedBytes, unconsumed, BLOCKED_WAIT_MS);
+  }
+
+  /** Sleeps until the bell has rung since `bell` was read, or for `limitMs`. */
+  private sleep(bell: number, limitMs: number | null): void {
+    this.publishProgress();
+    const progressMs = this.progressKey() === this.lastProgressKey ? null : this.progressDueMs();
+    const waitMs = Math.min(limitMs ?? Infinity, progressMs ?? Infinity);
+    if (waitMs > 0) Atomics.wait(this.control.words, CONTROL.bell, bell, waitMs);
+  }
+
+  private throttle(ranMs: number): void {
+    const permille = Atomics.load(this.control.words, CONTROL.throttlePermille);
+    if (permille >= 1000 || this.resting) {
+      this.throttleDebtMs = 0;
+      return;
+    }
+    this.throttleDebtMs += (ranMs * (1000 - permille)) / permille;
+    if (this.throttleDebtMs < 1) return;
+    const bell = Atomics.load(this.control.words, CONTROL.bell);
+    const startMs = performance.now();
+    Atomics.wait(this.control.words, CONTROL.bell, bell, Math.min(this.throttleDebtMs, 100));
+    this.throttleDebtMs = Math.max(0, this.throttleDebtMs - (performance.now() - startMs));
+  }
+
+  /** Stores the counters where the host reads them, and tells it now and then. */
+  private publishProgress(): void {
+    const { words, progress } = this.control;
+    const parked = this.machine.isParked(0);
+    Atomics.store(progress, PROGRESS.steps, this.machine.step(0));
+    Atomics.store(progress, PROGRESS.time, this.machine.time(0));
+    Atomics.store(progress, PROGRESS.seq, this.lastSeq());
+    Atomics.store(words, CONTROL.parked, parked ? 1 : 0);
+    if (!this.going || this.progressDueMs() > 0) return;
+    const key = this.progressKey();
+    if (key === this.lastProgressKey) return;
+    this.lastProgressKey = key;
+    this.lastProgressMs = performance.now();
+    const { machine } = this;
+    this.post({
+      kind: 'progress',
+      steps: this.steps(),
+      time: machine.time(0),
+      parked,
+      seq: this.lastSeq(),
+    });
+  }
+
+  private progressKey(): string {
+    return `${this.machine.step(0)} ${this.lastSeq()}`;
+  }
+
+  private progressDueMs(): number {
+    const settled = this.resting || this.machine.isParked(0) || this.session.kind === 'replay';
+    const interval = settled ? SETTLED_PROGRESS_INTERVAL_MS : PROGRESS_INTERVAL_MS;
+    return Math.max(0, this.lastProgressMs + interval - performance.now());
+  }
+
+  private told(flag: typeof CONTROL.stop | typeof CONTROL.pause): boolean {
+    return Atomics.load(this.control.words, flag) === 1;
+  }
+
+  private post(report: Report): void {
+    this.port.postMessage(report);
+  }
+}
+
+const HOST_PORTS: RecordPorts = {
+  monotonicNs: () => process.hrtime.bigint(),
+  randomBytes: (count) => randomFillSync(new Uint8Array(count)),
+};

@@ -1,0 +1,32 @@
+/**
+ * Where a hart's worker thread begins: builds the machine and lives in `HartLoop`.
+ *
+ * Whatever goes wrong here is told to the host as the last report. The host treats it as the
+ * death of the node, or, before the machine was ready, as a start that was refused.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { present } from '../base/assert.js';
+import type { MachineConfig, MachineImages } from '../machine/config.js';
+import type { Machine } from '../machine/machine.js';
+import { HartLoop } from './hart-loop.js';
+import { packError, type Report, type WorkerStart } from './hart-messages.js';
+
+type Factory = (config: MachineConfig, images: MachineImages) => Machine;
+
+/** A module that makes machines; tests bring their own. */
+interface FactoryModule {
+  readonly createMachine?: Factory;
+  readonly createRiscvMachine?: Factory;
+}
+
+const port = present(parentPort, 'parent port of a worker');
+
+try {
+  const start = workerData as WorkerStart;
+  const module = (await import(start.machineFactory)) as FactoryModule;
+  const create = present(module.createMachine ?? module.createRiscvMachine, 'machine factory');
+  new HartLoop(start, create(start.config, start.images), port).run();
+} catch (error) {
+  port.postMessage({ kind: 'fatal', error: packError(error) } satisfies Report);
+}

@@ -1,0 +1,72 @@
+/**
+ * Console input on its way into a machine: in order for each stream, taken as far as the machine
+ * has room, each client's byte exactly once.
+ *
+ * A client numbers its bytes: `sequence` is how many it has sent in all, up to the end of the
+ * chunk. The machine remembers the highest number it has taken from each client, in replicated
+ * state, so whatever a client sends again after a failover, whole or in other pieces, is cut to
+ * what the machine does not have. A chunk may therefore enter in pieces too.
+ */
+
+import { INPUT_STREAMS, type InputStream } from '../event/event.js';
+import { MAX_CONSOLE_INPUT_BYTES } from '../event/limits.js';
+import type { Machine } from '../machine/machine.js';
+
+export interface ConsoleInput {
+  readonly stream: InputStream;
+  /** 0 is "no client": never deduplicated. */
+  readonly client: bigint;
+  readonly sequence: bigint;
+  readonly bytes: Uint8Array;
+}
+
+/** What became of a piece of input. */
+export type InputPiece =
+  /** To be logged and applied now; the rest stays queued. */
+  | { readonly kind: 'enter'; readonly input: ConsoleInput }
+  /** The machine has these bytes already. */
+  | { readonly kind: 'known'; readonly client: bigint; readonly sequence: bigint };
+
+export class InputQueue {
+  private readonly queues = new Map<InputStream, ConsoleInput[]>();
+
+  constructor() {
+    for (const stream of INPUT_STREAMS) this.queues.set(stream, []);
+  }
+
+  add(input: ConsoleInput): void {
+    this.queues.get(input.stream)?.push(input);
+  }
+
+  /** The next piece that `machine` can take as it stands, or null if there is none. */
+  next(machine: Machine): InputPiece | null {
+    for (const [stream, queue] of this.queues) {
+      const input = queue[0];
+      if (input === undefined) continue;
+      const fresh = withoutKnown(input, machine);
+      if (fresh.bytes.length === 0) {
+        queue.shift();
+        return { kind: 'known', client: input.client, sequence: input.sequence };
+      }
+      const room = Math.min(machine.inputSpace(stream), MAX_CONSOLE_INPUT_BYTES);
+      if (room <= 0) continue;
+      const taken = fresh.bytes.subarray(0, room);
+      const left = fresh.bytes.length - taken.length;
+      if (left === 0) queue.shift();
+      else queue[0] = { ...fresh, bytes: fresh.bytes.subarray(room) };
+      const sequence = fresh.client === 0n ? fresh.sequence : fresh.sequence - BigInt(left);
+      return { kind: 'enter', input: { ...fresh, sequence, bytes: taken.slice() } };
+    }
+    return null;
+  }
+}
+
+/** `input` without the bytes that the machine has taken from this client before. */
+function withoutKnown(input: ConsoleInput, machine: Machine): ConsoleInput {
+  if (input.client === 0n) return input;
+  const known = machine.lastInputSequence(input.client);
+  const start = input.sequence - BigInt(input.bytes.length);
+  if (known <= start) return input;
+  const skip = known < input.sequence ? Number(known - start) : input.bytes.length;
+  return { ...input, bytes: input.bytes.subarray(skip) };
+}

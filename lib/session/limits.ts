@@ -1,0 +1,29 @@
+/**
+ * The figures of a recording session, each with its reason. Replay depends on none of them: a log
+ * says itself where its checks and horizons are.
+ */
+
+import { assert } from '../base/assert.js';
+
+/** A slice bounds how long input and the other thread's orders wait: 0.3 ms at 60 M steps/s. */
+export const SLICE_STEPS = 20_000n;
+
+/** While bytes come and go, a shorter slice answers sooner. */
+export const SHORT_SLICE_STEPS = 5_000n;
+
+/** Checks of words cost some hundred bytes of log each: 20 kB/s at 100 M steps/s. */
+export const CHECK_INTERVAL_STEPS = 1_000_000n;
+
+/** A check at an output mark finds a difference near the output; a chatty guest pays no more. */
+export const MARK_CHECK_INTERVAL_STEPS = 100_000n;
+
+/** Hashing the pages written costs a few percent of the time at this interval. */
+export const PAGE_CHECK_INTERVAL_STEPS = 16_000_000n;
+
+/** A follower lags by at least this while the guest runs on without events. */
+export const HORIZON_INTERVAL_NS = 2_000_000n;
+
+assert(SHORT_SLICE_STEPS < SLICE_STEPS, 'a short slice is shorter');
+assert(SLICE_STEPS < MARK_CHECK_INTERVAL_STEPS, 'a check covers several slices');
+assert(MARK_CHECK_INTERVAL_STEPS < CHECK_INTERVAL_STEPS, 'marks bring checks forward');
+assert(CHECK_INTERVAL_STEPS < PAGE_CHECK_INTERVAL_STEPS, 'pages cost more than words');

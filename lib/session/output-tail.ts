@@ -1,0 +1,80 @@
+/**
+ * The end of an output stream that a replica has regenerated and swallowed, kept so that it can
+ * be sent again by whoever is promoted.
+ *
+ * Everything from the released position on is kept, because nobody may have seen it. Some history
+ * before it is kept too: what a primary released may have died in its sockets, so a client that
+ * comes back asks for bytes from before the mark.
+ *
+ * Invariant: start <= released, unless more than `MAX_TAIL_BYTES` were never released; a primary
+ * holds back far less, only an offline replay gets there, and it sends nothing.
+ */
+
+import { assert } from '../base/assert.js';
+
+/** History kept before the released position: more than any socket on the way buffers. */
+export const HISTORY_BYTES = 1 << 20;
+/** Upper bound of what is kept at all. */
+export const MAX_TAIL_BYTES = 16 << 20;
+
+export interface TailBytes {
+  readonly offset: bigint;
+  readonly bytes: Uint8Array;
+}
+
+export class OutputTail {
+  private chunks: Uint8Array[] = [];
+  /** Chunks before this index are dropped; the array is compacted now and then. */
+  private first = 0;
+  private kept = 0;
+  private start: bigint;
+  private released: bigint;
+
+  constructor(offset: bigint) {
+    this.start = offset;
+    this.released = offset;
+  }
+
+  add(bytes: Uint8Array): void {
+    this.chunks.push(bytes);
+    this.kept += bytes.length;
+    this.trim();
+  }
+
+  /** Output before `offset` has left the primary. */
+  release(offset: bigint): void {
+    if (offset > this.released) this.released = offset;
+    this.trim();
+  }
+
+  /** What is kept from `offset` on; begins later if that is no longer kept. */
+  from(offset: bigint): TailBytes {
+    const end = this.start + BigInt(this.kept);
+    const begin = offset < this.start ? this.start : offset > end ? end : offset;
+    const all = new Uint8Array(this.kept);
+    let at = 0;
+    for (const chunk of this.chunks.slice(this.first)) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    assert(at === this.kept, `${at} bytes of output kept, counted ${this.kept}`);
+    return { offset: begin, bytes: all.subarray(Number(begin - this.start)) };
+  }
+
+  private trim(): void {
+    for (;;) {
+      const chunk = this.chunks[this.first];
+      if (chunk === undefined) return;
+      const end = this.start + BigInt(chunk.length);
+      const old = end <= this.released && this.kept - chunk.length >= HISTORY_BYTES;
+      if (!old && this.kept <= MAX_TAIL_BYTES) return;
+      this.start = end;
+      this.kept -= chunk.length;
+      this.first += 1;
+      if (this.first >= 1024) {
+        this.chunks = this.chunks.slice(this.first);
+        this.first = 0;
+      }
+    }
+  }
+}

@@ -1,0 +1,415 @@
+/**
+ * Drives a machine and writes down what a replica needs to do the same: the recording half of a
+ * lock-step pair.
+ *
+ *   runSlice:  inputs, entropy, re-base, wake     logged, then applied, at the present point
+ *              some thousand steps
+ *              interrupts taken                   logged as checks, in step order
+ *              output                             one mark per stream
+ *              state, horizon                     now and then
+ *
+ * The session is pure: clock and random bytes are ports, and whoever drives it (a hart's worker,
+ * the simulator) decides when to call. Nothing is applied that is not logged first, and nothing is
+ * logged but at the point where the hart stands, so log order is the order of history.
+ *
+ * Invariant: every entry has the sequence number after the one before it; the steps of the
+ * entries never go back; output handed out is covered by the mark whose `seq` it carries.
+ */
+
+import { assert } from '../base/assert.js';
+import type {
+  ControlEvent,
+  InputEvent,
+  LogEntry,
+  LogEvent,
+  OutputStream,
+  Point,
+} from '../event/event.js';
+import { MAX_ENTROPY_BYTES } from '../event/limits.js';
+import type { Machine, MachineStop } from '../machine/machine.js';
+import { ClockControl } from './clock-control.js';
+import { InputQueue, type ConsoleInput } from './input-queue.js';
+import { OutputStreams } from './output-streams.js';
+import {
+  CHECK_INTERVAL_STEPS,
+  HORIZON_INTERVAL_NS,
+  MARK_CHECK_INTERVAL_STEPS,
+  PAGE_CHECK_INTERVAL_STEPS,
+  SHORT_SLICE_STEPS,
+  SLICE_STEPS,
+} from './limits.js';
+import type { SessionState } from './session-state.js';
+import { encodeSnapshot } from './snapshot.js';
+import { StateCheck } from './state-check.js';
+
+export interface RecordPorts {
+  /** Host time that never goes back; it decides rates and wakes, which are logged. */
+  monotonicNs(): bigint;
+  /** Random bytes for the guest; they are logged. */
+  randomBytes(count: number): Uint8Array;
+}
+
+export interface RecordOptions {
+  readonly machine: Machine;
+  readonly ports: RecordPorts;
+  /** Where the log stands: of a fresh machine, a snapshot, or the replay that is promoted. */
+  readonly state: SessionState;
+  /** Logged first; greater than the epoch of `state`. */
+  readonly epoch: bigint;
+  readonly clock: 'host' | 'steps';
+  /** Ticks a step at power-on, the middle of the rates that the clock may choose. */
+  readonly initialRate: bigint;
+  /** False runs the machine without a log: no entries, no checks, output with `seq` 0. */
+  readonly log: boolean;
+  /** The session never runs hart 0 beyond this step. */
+  readonly untilStep?: bigint;
+}
+
+export interface RecordedOutput {
+  readonly seq: bigint;
+  readonly stream: OutputStream;
+  readonly offset: bigint;
+  readonly bytes: Uint8Array;
+}
+
+/** Input of `client` up to `sequence` is in the log at or before `seq`. */
+export interface LoggedInput {
+  readonly client: bigint;
+  readonly sequence: bigint;
+  readonly seq: bigint;
+}
+
+/** What has come about since it was last taken. */
+export interface Recorded {
+  readonly entries: readonly LogEntry[];
+  readonly outputs: readonly RecordedOutput[];
+  readonly inputs: readonly LoggedInput[];
+}
+
+export type SliceStatus =
+  | { readonly kind: 'running' }
+  /** Waits for input, or for this much host time if there is a timer; another call is harmless. */
+  | { readonly kind: 'parked'; readonly wakeInNs: bigint | null }
+  /** At `untilStep`. */
+  | { readonly kind: 'reached' }
+  | { readonly kind: 'stopped'; readonly stop: MachineStop };
+
+export interface RecordedSnapshot {
+  /** Last entry before the snapshot; whoever starts from it continues with `seq + 1`. */
+  readonly seq: bigint;
+  readonly bytes: Uint8Array;
+}
+
+const HART = 0;
+
+export class RecordSession {
+  private readonly machine: Machine;
+  private readonly ports: RecordPorts;
+  private readonly options: RecordOptions;
+  private readonly streams: OutputStreams;
+  private readonly check: StateCheck;
+  private readonly clock: ClockControl;
+  private readonly queue = new InputQueue();
+  private readonly controls: ControlEvent['action'][] = [];
+  private seq: bigint;
+  private epoch: bigint;
+  private checkStep: bigint;
+  private pageCheckStep: bigint;
+  private horizonStep: bigint;
+  private horizonNs: bigint;
+  private sliceSteps = SLICE_STEPS;
+  /** Something was applied since the hart parked, so that it is to look around. */
+  private stirred = false;
+  private finished = false;
+  private entries: LogEntry[] = [];
+  private outputs: RecordedOutput[] = [];
+  private inputs: LoggedInput[] = [];
+
+  constructor(options: RecordOptions) {
+    const { machine, ports, state } = options;
+    assert(machine.hartCount === 1, `${machine.hartCount} harts; sessions drive one so far`);
+    assert(options.epoch > state.epoch, `epoch ${options.epoch} after ${state.epoch}`);
+    this.machine = machine;
+    this.ports = ports;
+    this.options = options;
+    this.streams = new OutputStreams(state.streams);
+    this.check = new StateCheck(state.words);
+    this.seq = state.seq;
+    this.checkStep = state.checkStep;
+    this.pageCheckStep = state.pageCheckStep;
+    this.horizonStep = machine.step(HART);
+    this.horizonNs = ports.monotonicNs();
+    const { initialRate } = options;
+    this.clock = new ClockControl({
+      nowNs: this.horizonNs,
+      ticks: machine.time(HART),
+      initialRate,
+    });
+    this.epoch = options.epoch;
+    this.log({ kind: 'epoch', epoch: options.epoch });
+    this.logMarks();
+  }
+
+  /** Last entry logged. */
+  lastSeq(): bigint {
+    return this.seq;
+  }
+
+  /** Logs an epoch: a newer one, or this one again, which begins its protection. */
+  logEpoch(epoch: bigint): void {
+    assert(epoch >= this.epoch, `epoch ${epoch} after ${this.epoch}`);
+    this.epoch = epoch;
+    this.log({ kind: 'epoch', epoch });
+  }
+
+  /** Queues console bytes; they enter at the next slice with room for them. */
+  sendConsoleInput(input: ConsoleInput): void {
+    this.queue.add(input);
+  }
+
+  /** Orders the machine off (or to reset) at the beginning of the next slice. */
+  sendControl(action: 'power-off' | 'reset'): void {
+    this.controls.push(action);
+  }
+
+  /** What was recorded since the last call, in order. */
+  takeRecorded(): Recorded {
+    const { entries, outputs, inputs } = this;
+    this.entries = [];
+    this.outputs = [];
+    this.inputs = [];
+    return { entries, outputs, inputs };
+  }
+
+  /** Applies what waits, then runs for a while. */
+  runSlice(): SliceStatus {
+    const stopped = this.machine.stopped();
+    if (stopped !== null) return this.finish(stopped);
+    this.applyControls();
+    this.applyInputs();
+    this.applyEntropy();
+    const stop = this.machine.stopped();
+    if (stop !== null) return this.finish(stop);
+    if (this.machine.isParked(HART)) {
+      const status = this.wakeIfDue();
+      if (status !== null) return status;
+    }
+    const target = this.nextTarget();
+    if (target === this.machine.step(HART)) {
+      this.logHorizon();
+      return { kind: 'reached' };
+    }
+    this.applyRebase();
+    return this.run(target);
+  }
+
+  /** Wakes a parked hart now, at virtual time `time`, whatever the clock says. */
+  wake(time: bigint): void {
+    this.stirred = false;
+    this.record({ kind: 'wake', ...this.here(), time });
+  }
+
+  /** Lets a follower come up to the present point, as before a pause. */
+  logHorizon(): void {
+    const step = this.machine.step(HART);
+    if (step === this.horizonStep) return;
+    this.horizonStep = step;
+    this.horizonNs = this.ports.monotonicNs();
+    this.log({ kind: 'horizon', steps: [step] });
+  }
+
+  /** Logs a check with pages at the present point. */
+  checkPages(): void {
+    this.logCheck(true);
+  }
+
+  /** A copy of machine and session. Pages are checked first, so both go on with none dirty. */
+  snapshot(): RecordedSnapshot {
+    this.log({ kind: 'control', ...this.here(), action: 'snapshot' });
+    this.logCheck(true);
+    return { seq: this.seq, bytes: encodeSnapshot(this.machine, this.state()) };
+  }
+
+  /** What another session needs to go on from here. */
+  state(): SessionState {
+    return {
+      seq: this.seq,
+      epoch: this.epoch,
+      streams: this.streams.save(),
+      words: this.check.lastWords(),
+      checkStep: this.checkStep,
+      pageCheckStep: this.pageCheckStep,
+    };
+  }
+
+  private here(): Point {
+    return { hart: HART, step: this.machine.step(HART) };
+  }
+
+  private log(event: LogEvent): void {
+    if (!this.options.log) return;
+    this.seq += 1n;
+    this.entries.push({ seq: this.seq, event });
+  }
+
+  private record(event: InputEvent): void {
+    this.log(event);
+    this.machine.apply(event);
+  }
+
+  private applyControls(): void {
+    for (const action of this.controls.splice(0)) {
+      this.record({ kind: 'control', ...this.here(), action });
+      if (this.machine.stopped() !== null) return;
+    }
+  }
+
+  private applyInputs(): void {
+    for (;;) {
+      const piece = this.queue.next(this.machine);
+      if (piece === null) return;
+      if (piece.kind === 'known') {
+        const { client, sequence } = piece;
+        this.inputs.push({ client, sequence, seq: this.seq });
+        continue;
+      }
+      const { stream, client, sequence, bytes } = piece.input;
+      this.record({ kind: 'console-input', ...this.here(), stream, client, sequence, bytes });
+      this.inputs.push({ client, sequence, seq: this.seq });
+      this.stirred = true;
+      this.sliceSteps = SHORT_SLICE_STEPS;
+    }
+  }
+
+  private applyEntropy(): void {
+    const wanted = Math.min(this.machine.entropyWanted(), MAX_ENTROPY_BYTES);
+    if (wanted === 0) return;
+    const bytes = this.ports.randomBytes(wanted);
+    this.record({ kind: 'entropy', ...this.here(), bytes });
+    this.stirred = true;
+  }
+
+  private applyRebase(): void {
+    if (this.options.clock !== 'host') return;
+    const rate = this.clock.chooseRate(this.ports.monotonicNs(), this.machine.time(HART));
+    if (rate !== null) this.record({ kind: 'rebase', ...this.here(), rate });
+  }
+
+  /** Wakes the parked hart if there is a reason to; otherwise says what it waits for. */
+  private wakeIfDue(): SliceStatus | null {
+    const step = this.machine.step(HART);
+    if (step === this.options.untilStep) return { kind: 'reached' };
+    const result = this.machine.runUntil({ hart: HART, step: step + 1n });
+    assert(result.reason === 'parked', `a parked hart came back as ${result.reason}`);
+    const { deadline } = result;
+    const ticks = this.machine.time(HART);
+    if (this.options.clock === 'steps') {
+      if (deadline === null && !this.stirred) return { kind: 'parked', wakeInNs: null };
+      const due = this.stirred || deadline === null ? ticks : deadline;
+      this.wake(due > ticks ? due : ticks);
+      return null;
+    }
+    const nowNs = this.ports.monotonicNs();
+    const wakeInNs = deadline === null ? null : this.clock.untilNs(nowNs, deadline);
+    if (!this.stirred && wakeInNs !== 0n) return { kind: 'parked', wakeInNs };
+    this.wake(this.clock.wakeTicks(nowNs, ticks, deadline));
+    return null;
+  }
+
+  private nextTarget(): bigint {
+    const target = this.machine.step(HART) + this.sliceSteps;
+    const { untilStep } = this.options;
+    this.sliceSteps = this.sliceSteps * 2n < SLICE_STEPS ? this.sliceSteps * 2n : SLICE_STEPS;
+    return untilStep !== undefined && untilStep < target ? untilStep : target;
+  }
+
+  private run(target: bigint): SliceStatus {
+    const startNs = this.ports.monotonicNs();
+    const before = this.machine.step(HART);
+    const result = this.machine.runUntil({ hart: HART, step: target });
+    const endNs = this.ports.monotonicNs();
+    const steps = this.machine.step(HART) - before;
+    this.clock.noteSlice({ startNs, endNs, steps });
+    this.logInterrupts();
+    const spoke = this.takeOutput();
+    if (result.reason === 'stopped') return this.finish(result.stop);
+    this.logCheckIfDue(spoke);
+    if (endNs - this.horizonNs >= HORIZON_INTERVAL_NS) this.logHorizon();
+    if (!this.machine.isParked(HART)) return { kind: 'running' };
+    this.clock.notePark();
+    this.logHorizon();
+    return this.statusWhenParked();
+  }
+
+  /** The hart has parked in this slice: what waits for it is looked at before anyone sleeps. */
+  private statusWhenParked(): SliceStatus {
+    this.applyInputs();
+    this.applyEntropy();
+    const status = this.wakeIfDue();
+    return status ?? { kind: 'running' };
+  }
+
+  private finish(stop: MachineStop): SliceStatus {
+    if (!this.finished) {
+      this.finished = true;
+      this.logInterrupts();
+      this.takeOutput();
+      this.logCheck(true);
+      this.logHorizon();
+    }
+    return { kind: 'stopped', stop };
+  }
+
+  private logInterrupts(): void {
+    for (const { hart, step, cause } of this.machine.takeInterrupts()) {
+      this.log({ kind: 'interrupt', hart, step, cause });
+    }
+  }
+
+  /** Marks new output and hands it out with its mark; true if there was any. */
+  private takeOutput(): boolean {
+    const chunks = this.machine.takeOutput();
+    if (chunks.length === 0) return false;
+    for (const chunk of chunks) this.streams.add(chunk);
+    const marks = this.logMarks();
+    for (const { stream, offset, bytes } of chunks) {
+      this.outputs.push({ seq: marks.get(stream) ?? 0n, stream, offset, bytes });
+    }
+    this.sliceSteps = SHORT_SLICE_STEPS;
+    return true;
+  }
+
+  private logMarks(): Map<OutputStream, bigint> {
+    const marks = new Map<OutputStream, bigint>();
+    for (const account of this.streams.unmarked()) {
+      const { stream, offset } = account;
+      account.marked = offset;
+      if (!this.options.log) continue;
+      this.log({
+        kind: 'output-mark',
+        ...this.here(),
+        stream,
+        offset,
+        digest: account.hash.digest(),
+      });
+      marks.set(stream, this.seq);
+    }
+    return marks;
+  }
+
+  private logCheckIfDue(spoke: boolean): void {
+    const step = this.machine.step(HART);
+    const interval = spoke ? MARK_CHECK_INTERVAL_STEPS : CHECK_INTERVAL_STEPS;
+    const pages = step - this.pageCheckStep >= PAGE_CHECK_INTERVAL_STEPS;
+    if (pages || step - this.checkStep >= interval) this.logCheck(pages);
+  }
+
+  private logCheck(pages: boolean): void {
+    if (!this.options.log) return;
+    const here = this.here();
+    this.checkStep = here.step;
+    if (pages) this.pageCheckStep = here.step;
+    const description = this.check.describe(this.machine, pages);
+    this.log({ kind: 'state-hash', ...here, ...description });
+  }
+}

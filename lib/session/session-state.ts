@@ -1,0 +1,33 @@
+/**
+ * What a session knows beside its machine, as plain data: enough for another session to go on
+ * with the same machine (promotion) or with a copy of it (snapshot).
+ */
+
+import type { Machine } from '../machine/machine.js';
+import type { StreamState } from './output-streams.js';
+
+export interface SessionState {
+  /** Last entry written or applied. */
+  readonly seq: bigint;
+  /** Epoch that wrote it; 0 before the first. */
+  readonly epoch: bigint;
+  readonly streams: readonly StreamState[];
+  /** Words at the last check, from which the next check's changes are counted. */
+  readonly words: BigUint64Array;
+  /** Step of hart 0 at the last check, and at the last one that had pages. */
+  readonly checkStep: bigint;
+  readonly pageCheckStep: bigint;
+}
+
+/** The state of a log whose first entry will be `firstSeq`, for a machine just built. */
+export function freshState(machine: Machine, firstSeq: bigint): SessionState {
+  const step = machine.step(0);
+  return {
+    seq: firstSeq - 1n,
+    epoch: 0n,
+    streams: [],
+    words: machine.words(),
+    checkStep: step,
+    pageCheckStep: step,
+  };
+}

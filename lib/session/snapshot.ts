@@ -1,0 +1,192 @@
+/**
+ * A machine and its session at one point, as bytes: what a joining backup starts from.
+ *
+ *   magic 'LSS1' u32, format version u32
+ *   machine digest   block        layout, configuration and images; another machine is refused
+ *   seq, epoch       u64 u64      last log entry before the snapshot, and who wrote it
+ *   check steps      u64 u64
+ *   streams          n, then for each: name block, offset u64, marked u64, hash block
+ *   words            block        the machine's own form
+ *   runs of pages    page varint, count 1..256 varint, bytes; a count of 0 ends them
+ *   CRC-32 of everything before, u32
+ *
+ * Pages that are all zero are left out. A run is at most 1 MiB, so that a reader that is given the
+ * file in pieces never waits for more. The reader takes its input as hostile: whatever is wrong
+ * is BAD_SNAPSHOT and nothing is restored.
+ */
+
+import { present } from '../base/assert.js';
+import { ByteReader, ByteWriter, DecodeError } from '../base/bytes.js';
+import { crc32 } from '../base/crc32.js';
+import { LockstepError } from '../base/error.js';
+import { HASH_STATE_BYTES } from '../base/hash.js';
+import { OUTPUT_STREAMS } from '../event/event.js';
+import type { Machine } from '../machine/machine.js';
+import type { StreamState } from './output-streams.js';
+import type { SessionState } from './session-state.js';
+
+const MAGIC = 0x3153534c;
+export const SNAPSHOT_FORMAT_VERSION = 1;
+const PAGE_BYTES = 4096;
+const RUN_PAGES = 256;
+const MAX_DIGEST_BYTES = 128;
+const MAX_NAME_BYTES = 64;
+const MAX_WORDS_BYTES = 4 << 20;
+const CRC_BYTES = 4;
+/** Where a saved hash has its count of bytes. */
+const HASHED_BYTES_AT = 16;
+
+type Page = readonly [page: number, bytes: Uint8Array];
+
+/** Words at the last check are not in it: a snapshot is taken right after a check with pages. */
+type SavedState = Omit<SessionState, 'words'>;
+
+interface Snapshot {
+  readonly state: SavedState;
+  readonly words: Uint8Array;
+  readonly pages: readonly Page[];
+}
+
+/** `state` must be that of a session that has just checked the machine, pages included. */
+export function encodeSnapshot(machine: Machine, state: SavedState): Uint8Array {
+  const words = machine.saveWords();
+  const pages: Page[] = [];
+  for (let page = 0; page < machine.ramPageCount; page++) {
+    const bytes = machine.saveRamPage(page);
+    if (bytes !== null) pages.push([page, bytes]);
+  }
+  const out = new ByteWriter(words.length + pages.length * (PAGE_BYTES + 8) + 4096);
+  out.u32(MAGIC);
+  out.u32(SNAPSHOT_FORMAT_VERSION);
+  out.block(asciiBytes(machine.digest));
+  out.u64(state.seq);
+  out.u64(state.epoch);
+  out.u64(state.checkStep);
+  out.u64(state.pageCheckStep);
+  out.varint(state.streams.length);
+  for (const { stream, offset, marked, hash } of state.streams) {
+    out.block(asciiBytes(stream));
+    out.u64(offset);
+    out.u64(marked);
+    out.block(hash);
+  }
+  out.block(words);
+  encodePages(out, pages);
+  const body = out.finish();
+  out.u32(crc32(body));
+  return out.finish();
+}
+
+function encodePages(out: ByteWriter, pages: readonly Page[]): void {
+  let at = 0;
+  while (at < pages.length) {
+    const [first] = present(pages[at], 'page');
+    let count = 1;
+    while (count < RUN_PAGES && pages[at + count]?.[0] === first + count) count++;
+    out.varint(first);
+    out.varint(count);
+    for (const [, bytes] of pages.slice(at, at + count)) out.raw(bytes);
+    at += count;
+  }
+  out.varint(0);
+  out.varint(0);
+}
+
+/**
+ * Puts a machine of the same digest into the state of the snapshot, and gives what a session needs
+ * to go on with it. BAD_SNAPSHOT if the bytes are damaged, of another format or another machine.
+ */
+export function restoreSnapshot(machine: Machine, bytes: Uint8Array): SessionState {
+  const snapshot = decodeSnapshot(machine, bytes);
+  machine.restore(snapshot.words, snapshot.pages);
+  machine.takeDirtyPages();
+  return { ...snapshot.state, words: machine.words() };
+}
+
+function decodeSnapshot(machine: Machine, bytes: Uint8Array): Snapshot {
+  try {
+    return readSnapshot(machine, bytes);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new LockstepError('BAD_SNAPSHOT', `the snapshot is damaged: ${error.message}`);
+  }
+}
+
+function readSnapshot(machine: Machine, bytes: Uint8Array): Snapshot {
+  if (bytes.length < CRC_BYTES) throw new DecodeError('it ends within its header');
+  const body = bytes.subarray(0, bytes.length - CRC_BYTES);
+  const input = new ByteReader(body);
+  if (input.u32() !== MAGIC) throw new DecodeError('it does not begin like a snapshot');
+  const version = input.u32();
+  if (version !== SNAPSHOT_FORMAT_VERSION) {
+    throw new DecodeError(
+      `format version ${version}, this program reads ${SNAPSHOT_FORMAT_VERSION}`,
+    );
+  }
+  if (new ByteReader(bytes.subarray(body.length)).u32() !== crc32(body)) {
+    throw new DecodeError('its CRC does not match');
+  }
+  const digest = asciiText(input.block(MAX_DIGEST_BYTES, 'digest'));
+  if (digest !== machine.digest) {
+    throw new LockstepError(
+      'BAD_SNAPSHOT',
+      `the snapshot is of machine ${digest.slice(0, 16)}, this one is ` +
+        `${machine.digest.slice(0, 16)}: configuration, images or version differ`,
+    );
+  }
+  const state = {
+    seq: input.u64(),
+    epoch: input.u64(),
+    checkStep: input.u64(),
+    pageCheckStep: input.u64(),
+    streams: readStreams(input),
+  };
+  const words = input.block(MAX_WORDS_BYTES, 'words');
+  const pages = readPages(input, machine.ramPageCount);
+  if (input.remaining !== 0) throw new DecodeError(`${input.remaining} bytes after its end`);
+  return { state, words, pages };
+}
+
+function readStreams(input: ByteReader): StreamState[] {
+  const streams: StreamState[] = [];
+  const count = input.count(OUTPUT_STREAMS.length, 'streams');
+  for (let index = 0; index < count; index++) {
+    const name = asciiText(input.block(MAX_NAME_BYTES, 'stream name'));
+    const stream = OUTPUT_STREAMS.find((candidate) => candidate === name);
+    if (stream === undefined) throw new DecodeError(`output stream ${JSON.stringify(name)}`);
+    const offset = input.u64();
+    const marked = input.u64();
+    const hash = input.block(HASH_STATE_BYTES, 'stream hash');
+    if (marked > offset) throw new DecodeError(`mark ${marked} beyond output ${offset}`);
+    if (hash.length !== HASH_STATE_BYTES) throw new DecodeError(`hash of ${hash.length} bytes`);
+    const hashed = new DataView(hash.buffer).getBigUint64(HASHED_BYTES_AT, true);
+    if (hashed !== offset || offset > BigInt(Number.MAX_SAFE_INTEGER)) {
+      throw new DecodeError(`hash over ${hashed} bytes of a stream of ${offset}`);
+    }
+    streams.push({ stream, offset, marked, hash });
+  }
+  return streams;
+}
+
+function readPages(input: ByteReader, pageCount: number): Page[] {
+  const pages: Page[] = [];
+  let next = 0;
+  for (;;) {
+    const first = input.count(pageCount, 'page');
+    const count = input.count(RUN_PAGES, 'run of pages');
+    if (count === 0) return pages;
+    if (first < next || first + count > pageCount) {
+      throw new DecodeError(`pages ${first} to ${first + count - 1} of ${pageCount}`);
+    }
+    for (let page = first; page < first + count; page++) pages.push([page, input.raw(PAGE_BYTES)]);
+    next = first + count;
+  }
+}
+
+function asciiBytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0) & 0x7f);
+}
+
+function asciiText(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}

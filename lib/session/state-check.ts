@@ -1,0 +1,158 @@
+/**
+ * Comparing a machine's state with the log, cheaply: a hash over all words, the words that have
+ * changed since the last check, and the hashes of the pages written since the last page check.
+ *
+ * Record makes a check, replay makes its own at the same point and compares. Both keep the words
+ * of the last check, so the log carries only what changed and a difference still has a name.
+ *
+ * A page that neither side has written since the last page check is not hashed again: a bit that
+ * flips in it shows when the guest's work with it does.
+ */
+
+import { present } from '../base/assert.js';
+import { Hash64, hash64 } from '../base/hash.js';
+import type { StateHashEvent } from '../event/event.js';
+import { RAM_BASE } from '../machine/config.js';
+import type { Machine } from '../machine/machine.js';
+import { hex, type Difference } from './divergence.js';
+
+const PAGE_BYTES = 4096;
+
+type Numbered = readonly (readonly [number: number, value: bigint])[];
+
+/** The part of a state-hash event that describes the state. */
+export interface StateDescription {
+  readonly hash: bigint;
+  readonly words: Numbered;
+  readonly pages: Numbered | null;
+}
+
+/** What differs, without the place in the log, which the session knows. */
+export type StateDifference = Pick<Difference, 'what' | 'expected' | 'actual'>;
+
+export class StateCheck {
+  /** Words at the last check. */
+  private last: BigUint64Array;
+
+  constructor(words: BigUint64Array) {
+    this.last = words;
+  }
+
+  lastWords(): BigUint64Array {
+    return this.last;
+  }
+
+  /** Describes the machine as it stands, and counts changes from here on. */
+  describe(machine: Machine, withPages: boolean): StateDescription {
+    const words = machine.words();
+    const description = {
+      hash: hashWords(words),
+      words: changedWords(this.last, words),
+      pages: withPages ? machine.takeDirtyPages() : null,
+    };
+    this.last = words;
+    return description;
+  }
+
+  /** The first difference between the machine and a description of it from the log, or null. */
+  compare(machine: Machine, expected: StateHashEvent): StateDifference | null {
+    const before = this.last;
+    const actual = this.describe(machine, expected.pages !== null);
+    const word = differentWord(machine, before, expected.words, this.last);
+    if (word !== null) return word;
+    if (actual.hash !== expected.hash) {
+      return { what: 'hash of words', expected: hex(expected.hash), actual: hex(actual.hash) };
+    }
+    if (!sameNumbers(expected.words, actual.words)) {
+      return {
+        what: 'set of changed words',
+        expected: numbersOf(expected.words),
+        actual: numbersOf(actual.words),
+      };
+    }
+    return differentPage(expected.pages ?? [], actual.pages ?? []);
+  }
+}
+
+/** Hash over every word and every page that is not all zero. */
+export function hashWholeState(machine: Machine): bigint {
+  const hash = new Hash64();
+  hash.update(bytesOf(machine.words()));
+  const record = new Uint8Array(16);
+  const view = new DataView(record.buffer);
+  for (let page = 0; page < machine.ramPageCount; page++) {
+    const bytes = machine.saveRamPage(page);
+    if (bytes === null) continue;
+    view.setBigUint64(0, BigInt(page), true);
+    view.setBigUint64(8, hash64(bytes), true);
+    hash.update(record);
+  }
+  return hash.digest();
+}
+
+function hashWords(words: BigUint64Array): bigint {
+  return hash64(bytesOf(words));
+}
+
+/** Words are little-endian in memory on every host that V8's WebAssembly runs on. */
+function bytesOf(words: BigUint64Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
+
+function changedWords(before: BigUint64Array, now: BigUint64Array): Numbered {
+  const changes: [number, bigint][] = [];
+  for (let index = 0; index < now.length; index++) {
+    const value = now[index];
+    if (value !== undefined && value !== before[index]) changes.push([index, value]);
+  }
+  return changes;
+}
+
+/** The lowest word that is not what `before` with `changes` gives. */
+function differentWord(
+  machine: Machine,
+  before: BigUint64Array,
+  changes: Numbered,
+  now: BigUint64Array,
+): StateDifference | null {
+  const expected = before.slice();
+  for (const [index, value] of changes) {
+    if (index >= expected.length) {
+      return { what: `word ${index}`, expected: hex(value), actual: 'not there' };
+    }
+    expected[index] = value;
+  }
+  for (let index = 0; index < now.length; index++) {
+    const want = present(expected[index], 'expected word');
+    const have = present(now[index], 'word');
+    if (want !== have) {
+      return { what: machine.wordName(index), expected: hex(want), actual: hex(have) };
+    }
+  }
+  return null;
+}
+
+function differentPage(expected: Numbered, actual: Numbered): StateDifference | null {
+  const have = new Map(actual);
+  const want = new Map(expected);
+  const pages = [...new Set([...want.keys(), ...have.keys()])].sort((a, b) => a - b);
+  for (const page of pages) {
+    const wanted = want.get(page);
+    const had = have.get(page);
+    if (wanted === had) continue;
+    return {
+      what: `page ${page} (${hex(BigInt(RAM_BASE) + BigInt(page) * BigInt(PAGE_BYTES))})`,
+      expected: wanted === undefined ? 'not written' : `hash ${hex(wanted)}`,
+      actual: had === undefined ? 'not written' : `hash ${hex(had)}`,
+    };
+  }
+  return null;
+}
+
+function sameNumbers(a: Numbered, b: Numbered): boolean {
+  return a.length === b.length && a.every(([number], index) => number === b[index]?.[0]);
+}
+
+function numbersOf(items: Numbered): string {
+  return `{${items.map(([number]) => number).join(' ')}}`;
+}
