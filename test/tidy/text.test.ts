@@ -19,7 +19,10 @@ const RULES: readonly TextRule[] = [
   { pattern: /\b(?:TOD[O]|FIXM[E]|XX[X]|HAC[K])\b/g, instead: 'an issue, or the work itself' },
   { pattern: /\bslave[s]?\b/gi, instead: 'backup' },
   { pattern: /\b(?:white|black)lis[t]/gi, instead: 'allow list, deny list' },
-  { pattern: /npmj[s]\.|registr[y]\.[a-z]|debian\.or[g]/g, instead: "the machine's own settings" },
+  {
+    pattern: /npmj[s]\.|registr[y]\.[a-z]+\.[a-z]{2,}|debian\.or[g]/g,
+    instead: "the machine's own settings",
+  },
   { pattern: /(?<![\w.])\/(?:hom[e]|wor[k])\/\w/g, instead: 'a path relative to the tree' },
   { pattern: /\bfar[m]-[a-z]+/g, instead: 'a tool that everyone has' },
   { pattern: /(?:oxlin[t]|eslin[t])-disable/g, instead: 'the table of exceptions' },
@@ -40,9 +43,10 @@ test('no text holds a word or a path that does not belong in it', (t) => {
   );
 });
 
-test('a URL names only hosts that are known here', (t) => {
+test('a URL names only hosts that are known here, or a placeholder', (t) => {
   const complaints = textFiles.flatMap(({ path, text }) =>
     [...text.matchAll(/\bhttps?:\/\/([\w.-]+)/g)]
+      .filter((match) => !/^[A-Z]+$/.test(match[1] ?? ''))
       .filter((match) => KNOWN_HOSTS[match[1] ?? ''] === undefined)
       .map((match) => complaint(path, lineOf(text, match.index), `unknown host ${match[1]}`)),
   );
