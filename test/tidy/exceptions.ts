@@ -36,3 +36,8 @@ export const KNOWN_HOSTS: Exceptions = {
   'github.com': 'home of the specifications and suites that the documents point to',
   'docs.oasis-open.org': 'the virtio specification',
 };
+
+/** Files of the zone that name what the zone may not use. */
+export const ZONE_NAMES: Exceptions = {
+  'lib/protocol/arbiter.ts': 'declares the contract of an arbiter on the host; no core calls it',
+};
