@@ -147,13 +147,13 @@ const HART_TIMER = 7;
 const HART_EXTERNAL_S = 9;
 const HART_EXTERNAL_M = 11;
 
-interface Handles {
+interface Phandles {
   readonly harts: readonly { readonly cpu: number; readonly controller: number }[];
   readonly plic: number;
   readonly syscon: number;
 }
 
-function numberHandles(harts: number): Handles {
+function numberPhandles(harts: number): Phandles {
   return {
     harts: Array.from({ length: harts }, (_, hart) => ({
       cpu: 1 + hart * 2,
@@ -167,26 +167,26 @@ function numberHandles(harts: number): Handles {
 /** The machine's tree. `config.append` is ASCII without control characters (the loader checks). */
 export function buildDeviceTree(config: MachineConfig, initrd: InitrdPlace | null): Uint8Array {
   const tree = new DeviceTreeWriter();
-  const handles = numberHandles(config.harts);
+  const phandles = numberPhandles(config.harts);
   tree.node('', () => {
     tree.cells('#address-cells', 2);
     tree.cells('#size-cells', 2);
     tree.text('compatible', 'riscv-virtio');
     tree.text('model', 'riscv-virtio,lockstep');
     writeChosen(tree, config, initrd);
-    writeStops(tree, handles);
+    writeStops(tree, phandles);
     tree.node(`memory@${RAM_BASE.toString(16)}`, () => {
       tree.text('device_type', 'memory');
       tree.cells('reg', ...cells64(RAM_BASE), ...cells64(config.memoryBytes));
     });
-    writeHarts(tree, handles);
+    writeHarts(tree, phandles);
     tree.node('soc', () => {
       tree.cells('#address-cells', 2);
       tree.cells('#size-cells', 2);
       tree.text('compatible', 'simple-bus');
       tree.flag('ranges');
-      writeBoardDevices(tree, handles);
-      writeInterruptControllers(tree, handles);
+      writeBoardDevices(tree, phandles);
+      writeInterruptControllers(tree, phandles);
     });
   });
   return tree.finish(0);
@@ -209,7 +209,7 @@ function writeChosen(
 }
 
 /** How Linux switches the machine off and restarts it: values for the syscon register. */
-function writeStops(tree: DeviceTreeWriter, handles: Handles): void {
+function writeStops(tree: DeviceTreeWriter, phandles: Phandles): void {
   for (const [name, value] of [
     ['poweroff', 0x5555],
     ['reboot', 0x7777],
@@ -217,18 +217,18 @@ function writeStops(tree: DeviceTreeWriter, handles: Handles): void {
     tree.node(name, () => {
       tree.cells('value', value);
       tree.cells('offset', 0);
-      tree.cells('regmap', handles.syscon);
+      tree.cells('regmap', phandles.syscon);
       tree.text('compatible', `syscon-${name}`);
     });
   }
 }
 
-function writeHarts(tree: DeviceTreeWriter, handles: Handles): void {
+function writeHarts(tree: DeviceTreeWriter, phandles: Phandles): void {
   tree.node('cpus', () => {
     tree.cells('#address-cells', 1);
     tree.cells('#size-cells', 0);
     tree.cells('timebase-frequency', TIMEBASE_HZ);
-    for (const [hart, { cpu, controller }] of handles.harts.entries()) {
+    for (const [hart, { cpu, controller }] of phandles.harts.entries()) {
       tree.node(`cpu@${hart.toString(16)}`, () => {
         tree.cells('phandle', cpu);
         tree.text('device_type', 'cpu');
@@ -251,7 +251,7 @@ function writeHarts(tree: DeviceTreeWriter, handles: Handles): void {
     }
     tree.node('cpu-map', () => {
       tree.node('cluster0', () => {
-        for (const [hart, { cpu }] of handles.harts.entries()) {
+        for (const [hart, { cpu }] of phandles.harts.entries()) {
           tree.node(`core${hart}`, () => tree.cells('cpu', cpu));
         }
       });
@@ -270,13 +270,13 @@ interface SocDevice {
 function writeDevice(
   tree: DeviceTreeWriter,
   device: SocDevice,
-  handles: Handles,
+  phandles: Phandles,
   more: () => void = () => {},
 ): void {
   tree.node(`${device.name}@${device.region.base.toString(16)}`, () => {
     if (device.irq !== null) {
       tree.cells('interrupts', device.irq);
-      tree.cells('interrupt-parent', handles.plic);
+      tree.cells('interrupt-parent', phandles.plic);
     }
     tree.cells('reg', ...cells64(device.region.base), ...cells64(device.region.sizeBytes));
     tree.text('compatible', ...device.compatible);
@@ -284,35 +284,35 @@ function writeDevice(
   });
 }
 
-function writeBoardDevices(tree: DeviceTreeWriter, handles: Handles): void {
+function writeBoardDevices(tree: DeviceTreeWriter, phandles: Phandles): void {
   const rtc = { name: 'rtc', region: map.RTC, compatible: ['google,goldfish-rtc'] };
-  writeDevice(tree, { ...rtc, irq: map.RTC_IRQ }, handles);
+  writeDevice(tree, { ...rtc, irq: map.RTC_IRQ }, phandles);
   const uart = { name: 'serial', region: map.UART, compatible: ['ns16550a'] };
-  writeDevice(tree, { ...uart, irq: map.UART_IRQ }, handles, () => {
+  writeDevice(tree, { ...uart, irq: map.UART_IRQ }, phandles, () => {
     tree.cells('clock-frequency', map.UART_CLOCK_HZ);
   });
   const finisher = ['sifive,test1', 'sifive,test0', 'syscon'];
   const syscon = { name: 'test', region: map.SYSCON, compatible: finisher };
-  writeDevice(tree, { ...syscon, irq: null }, handles, () => {
-    tree.cells('phandle', handles.syscon);
+  writeDevice(tree, { ...syscon, irq: null }, phandles, () => {
+    tree.cells('phandle', phandles.syscon);
   });
   for (let slot = 0; slot < map.VIRTIO_SLOTS; slot++) {
     const region = map.virtioSlot(slot);
     const virtio = { name: 'virtio_mmio', region, compatible: ['virtio,mmio'] };
-    writeDevice(tree, { ...virtio, irq: map.virtioIrq(slot) }, handles);
+    writeDevice(tree, { ...virtio, irq: map.virtioIrq(slot) }, phandles);
   }
 }
 
-function writeInterruptControllers(tree: DeviceTreeWriter, handles: Handles): void {
+function writeInterruptControllers(tree: DeviceTreeWriter, phandles: Phandles): void {
   const toEveryHart = (...interrupts: readonly number[]): readonly number[] =>
-    handles.harts.flatMap(({ controller }) => interrupts.flatMap((code) => [controller, code]));
+    phandles.harts.flatMap(({ controller }) => interrupts.flatMap((code) => [controller, code]));
   const plic = ['sifive,plic-1.0.0', 'riscv,plic0'];
   writeDevice(
     tree,
     { name: 'plic', region: map.PLIC, compatible: plic, irq: null },
-    handles,
+    phandles,
     () => {
-      tree.cells('phandle', handles.plic);
+      tree.cells('phandle', phandles.plic);
       tree.cells('riscv,ndev', map.PLIC_SOURCE_LAST);
       tree.cells('interrupts-extended', ...toEveryHart(HART_EXTERNAL_M, HART_EXTERNAL_S));
       tree.flag('interrupt-controller');
@@ -324,7 +324,7 @@ function writeInterruptControllers(tree: DeviceTreeWriter, handles: Handles): vo
   writeDevice(
     tree,
     { name: 'clint', region: map.CLINT, compatible: clint, irq: null },
-    handles,
+    phandles,
     () => {
       tree.cells('interrupts-extended', ...toEveryHart(HART_SOFTWARE, HART_TIMER));
     },
