@@ -112,7 +112,7 @@ function defineSoftAdd(module: ModuleBuilder, format: FloatFormat): void {
   );
 }
 
-/** Like `unpack`, but leaves subnormal values at exponent 1, where they can be added as they are. */
+/** Like `unpack`, but leaves subnormals at exponent 1, where they can be added as they are. */
 function unpackAligned(
   format: FloatFormat,
   plain: Local<'i64'>,
