@@ -55,6 +55,8 @@ export interface LoadPlan {
   readonly mrom: Uint8Array;
   /** Where every hart starts, in M mode. */
   readonly entryPc: number;
+  /** Where the reset vector jumps: firmware or bare-metal program. */
+  readonly programEntry: number;
   /** What the reset vector loads into registers. */
   readonly bootArguments: BootArguments;
   /** Known symbols of the program that lie in RAM. */
@@ -116,6 +118,7 @@ export function planLoad(
     segments,
     ...resetVector(program.entry, deviceTree, kernel?.entry ?? 0),
     entryPc: MROM.base,
+    programEntry: program.entry,
     symbols: symbolsInRam(config, kernel?.elf ?? (kernel === null ? program.elf : null)),
   };
 }

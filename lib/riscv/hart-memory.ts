@@ -16,6 +16,10 @@ export const RAM_BASE = 0x8000_0000;
 export const PAGE_HAS_CODE = 1;
 export const PAGE_HAS_TABLES = 2;
 export const PAGE_DIRTY = 4;
+/** Stores are to be noticed by the machine (HTIF). */
+export const PAGE_WATCHED = 8;
+/** Any of these makes stores take the slow way. */
+export const PAGE_SPECIAL = PAGE_HAS_CODE | PAGE_HAS_TABLES | PAGE_WATCHED;
 
 export class HartMemory {
   readonly hart: number;

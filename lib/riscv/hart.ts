@@ -13,7 +13,7 @@ import { CodeCache } from './code-cache.js';
 import { CsrFile } from './csr.js';
 import { MAILBOX } from './derived.js';
 import { HART_WORD, X_OFFSET, type HartField } from './hart-state.js';
-import { HartMemory, PAGE_DIRTY, PAGE_HAS_TABLES } from './hart-memory.js';
+import { HartMemory, PAGE_DIRTY, PAGE_HAS_TABLES, PAGE_WATCHED } from './hart-memory.js';
 import { instantiate, type InterpreterExports } from './interpreter/instance.js';
 import { SlowAccess, type MmioPort } from './slow-access.js';
 import { SystemInstructions } from './system-instructions.js';
@@ -25,6 +25,11 @@ import { enterTrap, nextInterrupt, type TrapCause } from './trap.js';
 /** What the hart needs of the machine around it. */
 export interface HartPorts {
   readonly mmio: MmioPort;
+  /** Virtual time at which a device wants `pollDevices`, or null. */
+  readonly deviceDeadline: () => bigint | null;
+  readonly pollDevices: () => void;
+  /** A device has bounded work left, which goes on at every step; the hart does not park. */
+  readonly busy: () => boolean;
   /** True when output or a stop makes it necessary to return to the caller of `run`. */
   readonly mustReturn: () => boolean;
   readonly onInterrupt: (step: bigint, code: number) => void;
@@ -121,8 +126,10 @@ export class Hart {
   /** The earliest timer that would wake the parked hart, in ticks, or null. */
   deadline(): bigint | null {
     const enabled = this.get('mie');
-    let earliest = NEVER;
-    if ((enabled & (1n << 7n)) !== 0n) earliest = this.machineCompare;
+    let earliest = this.ports.deviceDeadline() ?? NEVER;
+    if ((enabled & (1n << 7n)) !== 0n && this.machineCompare < earliest) {
+      earliest = this.machineCompare;
+    }
     if ((enabled & (1n << 5n)) !== 0n && this.supervisorTimerOn()) {
       const compare = this.get('stimecmp');
       if (compare < earliest) earliest = compare;
@@ -137,6 +144,8 @@ export class Hart {
       assert(step <= limit, `hart is at step ${step}, beyond ${limit}`);
       if (this.ports.mustReturn()) return 'must-return';
       if (step === limit) return 'limit';
+      const busy = this.ports.busy();
+      if (busy) this.put('parked', 0n);
       if (this.parked) return 'parked';
       this.updateTimers();
       const code = nextInterrupt(this.block);
@@ -144,7 +153,7 @@ export class Hart {
         this.takeInterrupt(step, code);
         continue;
       }
-      const until = this.nextTimerStep(step);
+      const until = busy ? step + 1n : this.nextTimerStep(step);
       this.runGenerated(until < limit ? until - step : limit - step);
     }
   }
@@ -212,6 +221,26 @@ export class Hart {
     return BigInt.asUintN(64, this.exports.hashPage(this.memory.hostOfPage(page)));
   }
 
+  /** Forgets what was noted of RAM pages, with everything derived from them. */
+  clearPageFlags(): void {
+    this.code.clear();
+    this.mmu.flush();
+    this.memory.pageFlags.fill(0);
+  }
+
+  /** All of RAM has changed. */
+  markAllDirty(): void {
+    for (let page = 0; page < this.memory.pageFlags.length; page++) {
+      this.memory.addFlags(page, PAGE_DIRTY);
+    }
+  }
+
+  /** Every store to the page of `physical` returns from `run`'s generated code. */
+  watchPage(physical: number): void {
+    this.memory.addFlags(this.memory.pageOfHost(this.memory.hostOf(physical)), PAGE_WATCHED);
+    this.mmu.flushWrites();
+  }
+
   /** Rebuilds everything derived, after the words or RAM were set from outside. */
   afterRestore(): void {
     this.code.clear();
@@ -270,6 +299,8 @@ export class Hart {
   /** MTIP and STIP follow from time and the compare values. */
   private updateTimers(): void {
     const now = this.time();
+    const deviceDeadline = this.ports.deviceDeadline();
+    if (deviceDeadline !== null && deviceDeadline <= now) this.ports.pollDevices();
     this.setLine(7, now >= this.machineCompare);
     this.setLine(5, this.supervisorTimerOn() && now >= this.get('stimecmp'));
   }
@@ -278,7 +309,9 @@ export class Hart {
   private nextTimerStep(step: bigint): bigint {
     let ticks = NEVER;
     const now = this.time();
-    if (this.machineCompare > now) ticks = this.machineCompare;
+    const deviceDeadline = this.ports.deviceDeadline();
+    if (deviceDeadline !== null && deviceDeadline > now) ticks = deviceDeadline;
+    if (this.machineCompare > now && this.machineCompare < ticks) ticks = this.machineCompare;
     if (this.supervisorTimerOn()) {
       const compare = this.get('stimecmp');
       if (compare > now && compare < ticks) ticks = compare;

@@ -18,7 +18,7 @@ import {
   TLB_WRITE_OFFSET,
 } from './derived.js';
 import { HART_WORD } from './hart-state.js';
-import { PAGE_DIRTY, PAGE_HAS_CODE, PAGE_HAS_TABLES, type HartMemory } from './hart-memory.js';
+import { PAGE_DIRTY, PAGE_HAS_TABLES, PAGE_SPECIAL, type HartMemory } from './hart-memory.js';
 import type { Access, Pmp } from './pmp.js';
 
 /** Exception codes (privileged specification, table 14). */
@@ -127,7 +127,7 @@ export class Mmu {
   fillData(low: number, high: number, page: number, write: boolean): void {
     const index = this.memory.pageOfHost(this.memory.hostOf(page * 4096));
     if (write) {
-      if ((this.memory.flags(index) & (PAGE_HAS_CODE | PAGE_HAS_TABLES)) !== 0) return;
+      if ((this.memory.flags(index) & PAGE_SPECIAL) !== 0) return;
       this.memory.addFlags(index, PAGE_DIRTY);
     }
     const entry =

@@ -9,7 +9,14 @@ import { unreachable } from '../base/assert.js';
 import type { CodeCache } from './code-cache.js';
 import { isCompressed } from './decode.js';
 import { MAILBOX } from './derived.js';
-import { PAGE_DIRTY, PAGE_HAS_CODE, PAGE_HAS_TABLES, type HartMemory } from './hart-memory.js';
+import {
+  PAGE_DIRTY,
+  PAGE_HAS_CODE,
+  PAGE_HAS_TABLES,
+  PAGE_SPECIAL,
+  PAGE_WATCHED,
+  type HartMemory,
+} from './hart-memory.js';
 import { HART_WORD } from './hart-state.js';
 import { STATUS_DONE, STATUS_LEAVE, STATUS_TRAP } from './interpreter/frame.js';
 import type { HartImports } from './interpreter/instance.js';
@@ -167,8 +174,9 @@ export class SlowAccess {
     const flags = this.memory.flags(page);
     this.memory.addFlags(page, PAGE_DIRTY);
     if ((flags & PAGE_HAS_CODE) !== 0) this.code.invalidate(page, host, bytes);
-    if ((flags & PAGE_HAS_TABLES) === 0) return STATUS_DONE;
-    return this.mmu.beforeTableStore(host, bytes) ? STATUS_LEAVE : STATUS_DONE;
+    if ((flags & (PAGE_HAS_TABLES | PAGE_WATCHED)) === 0) return STATUS_DONE;
+    const dropped = (flags & PAGE_HAS_TABLES) !== 0 && this.mmu.beforeTableStore(host, bytes);
+    return dropped || (flags & PAGE_WATCHED) !== 0 ? STATUS_LEAVE : STATUS_DONE;
   }
 
   /** Devices take naturally aligned accesses of 1, 2, 4 and 8 bytes. */
@@ -212,7 +220,7 @@ export class SlowAccess {
     this.mmu.fillData(low, high, Math.floor(physical / 4096), write);
     const host = this.memory.hostOf(physical);
     const flags = this.memory.flags(this.memory.pageOfHost(host));
-    const special = write && (flags & (PAGE_HAS_CODE | PAGE_HAS_TABLES)) !== 0;
+    const special = write && (flags & PAGE_SPECIAL) !== 0;
     this.memory.view.setInt32(this.memory.mailbox + MAILBOX.special, special ? 1 : 0, true);
     return host;
   }

@@ -1,0 +1,384 @@
+/**
+ * The real machine: RISC-V harts and the board of QEMU's virt over one flat memory.
+ *
+ * Everything guest-visible lies in the words or in RAM; the fields here are wires, caches and
+ * output on its way out. `runUntil` is the same function for record, replay, tools and tests.
+ */
+
+import { assert, present, unreachable } from '../base/assert.js';
+import { LockstepError } from '../base/error.js';
+import type { InputEvent, InputStream, OutputStream, Point } from '../event/event.js';
+import type { MmioDevice } from '../device/port.js';
+import { PAGE_BYTES, WASM_PAGE_BYTES, planLayout, type MemoryLayout } from '../memory/layout.js';
+import { WordBlock, type WordBlockSpec } from '../memory/word-block.js';
+import { hartDerivedRegions } from '../riscv/derived.js';
+import { HART_WORD, hartBlockSpec } from '../riscv/hart-state.js';
+import { Hart } from '../riscv/hart.js';
+import { Board, boardSpecs } from './board.js';
+import { RAM_BASE, type MachineConfig, type MachineImages } from './config.js';
+import { buildDeviceTree } from './device-tree.js';
+import { RamDma } from './dma.js';
+import { planLoad, type LoadPlan } from './loader.js';
+import { MACHINE_SPEC, MachineState } from './machine-state.js';
+import { machineDigest } from './machine-digest.js';
+import type { Machine, MachineStop, OutputChunk, RunResult, TakenInterrupt } from './machine.js';
+import { MROM } from './memory-map.js';
+
+/** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
+declare const WebAssembly: {
+  Memory: new (limits: { initial: number; maximum: number; shared: boolean }) => {
+    readonly buffer: ArrayBufferLike;
+  };
+};
+
+/** Output waiting inside the machine above which `runUntil` returns 'output'. */
+const OUTPUT_HIGH_WATER_BYTES = 16_384;
+
+export function createRiscvMachine(config: MachineConfig, images: MachineImages): Machine {
+  checkConfig(config);
+  return new RiscvMachine(config, images);
+}
+
+function checkConfig(config: MachineConfig): void {
+  if (config.harts !== 1) {
+    throw new LockstepError('USAGE', `this version runs 1 hart, not ${config.harts}`);
+  }
+  const megabytes = config.memoryBytes / 2 ** 20;
+  if (!Number.isInteger(megabytes / 2) || megabytes < 2 || megabytes > 3072) {
+    throw new LockstepError(
+      'USAGE',
+      `memory of ${config.memoryBytes} bytes: give a multiple of 2M between 2M and 3G`,
+    );
+  }
+}
+
+class RiscvMachine implements Machine {
+  readonly hartCount: number;
+  readonly digest: string;
+  readonly ramPageCount: number;
+  private readonly config: MachineConfig;
+  private readonly plan: LoadPlan;
+  private readonly layout: MemoryLayout;
+  private readonly buffer: ArrayBufferLike;
+  private readonly state: MachineState;
+  private readonly board: Board;
+  private readonly hart: Hart;
+  private output: OutputChunk[] = [];
+  private outputBytes = 0;
+  private interrupts: TakenInterrupt[] = [];
+
+  constructor(config: MachineConfig, images: MachineImages) {
+    this.config = config;
+    this.hartCount = config.harts;
+    this.ramPageCount = config.memoryBytes / PAGE_BYTES;
+    this.plan = planLoad(config, images, buildDeviceTree);
+    this.layout = planLayout({
+      ramBytes: config.memoryBytes,
+      blocks: [MACHINE_SPEC, hartBlockSpec(0), ...boardSpecs(config.harts)],
+      derived: [{ name: 'page-flags', bytes: this.ramPageCount }, ...hartDerivedRegions(0)],
+    });
+    const pages = this.layout.totalBytes / WASM_PAGE_BYTES;
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    this.buffer = memory.buffer;
+    this.digest = machineDigest(this.layout, config, images);
+    const block = (spec: WordBlockSpec): WordBlock =>
+      new WordBlock(spec, this.buffer, this.layout.offsetOf(spec.name));
+    this.state = new MachineState(block(MACHINE_SPEC));
+    this.board = new Board(
+      config,
+      {
+        block,
+        dma: new RamDma(this.layout, this.buffer, (at, bytes) => this.hart.noteDmaWrite(at, bytes)),
+        clock: { now: () => this.hart.time() },
+        output: { emit: (stream, bytes) => this.emit(stream, bytes) },
+        stop: (stop) => this.stop(stop),
+        setLine: (_hart, code, level) => this.hart.setLine(code, level),
+        setTimeCompare: (_hart, ticks) => this.hart.setMachineCompare(ticks),
+      },
+      this.mromDevice(),
+    );
+    const { bus } = this.board;
+    this.hart = new Hart({
+      hart: 0,
+      layout: this.layout,
+      memory,
+      ports: {
+        mmio: {
+          read: (address, bytes) => bus.read(address, bytes),
+          write: (address, bytes, value) => bus.write(address, bytes, value),
+        },
+        deviceDeadline: () => this.board.rtc.alarmDeadline(),
+        pollDevices: () => this.board.rtc.poll(),
+        busy: () => this.board.console.hasWork(),
+        mustReturn: () => this.mustReturn(),
+        onInterrupt: (step, cause) => this.interrupts.push({ hart: 0, step, cause }),
+      },
+    });
+    this.powerOn();
+  }
+
+  step(hart: number): bigint {
+    return this.hartOf(hart).step();
+  }
+
+  retired(hart: number): bigint {
+    return this.hartOf(hart).retired();
+  }
+
+  time(hart: number): bigint {
+    return this.hartOf(hart).time();
+  }
+
+  isParked(hart: number): boolean {
+    return this.hartOf(hart).parked;
+  }
+
+  stopped(): MachineStop | null {
+    return this.state.stop();
+  }
+
+  runUntil(point: Point): RunResult {
+    const hart = this.hartOf(point.hart);
+    const exit = hart.run(point.step);
+    const stop = this.state.stop();
+    if (stop !== null) return { reason: 'stopped', stop };
+    switch (exit) {
+      case 'limit':
+        return { reason: 'reached' };
+      case 'parked':
+        return { reason: 'parked', deadline: hart.deadline() };
+      case 'must-return':
+        return { reason: 'output' };
+    }
+  }
+
+  apply(event: InputEvent): void {
+    const hart = this.hartOf(event.hart);
+    const step = hart.step();
+    assert(event.step === step, `event at step ${event.step}, hart at ${step}`);
+    switch (event.kind) {
+      case 'console-input':
+        this.state.noteInput(event.client, event.sequence);
+        this.board.consoleInput(event.stream).receive(event.bytes);
+        return;
+      case 'entropy':
+        this.board.entropy.supply(event.bytes);
+        return;
+      case 'rebase':
+        hart.rebase(event.rate);
+        return;
+      case 'wake':
+        hart.wake(event.time);
+        return;
+      case 'control':
+        this.control(event.action);
+        return;
+      default:
+        unreachable(event);
+    }
+  }
+
+  takeOutput(): readonly OutputChunk[] {
+    const taken = this.output;
+    this.output = [];
+    this.outputBytes = 0;
+    return taken;
+  }
+
+  takeInterrupts(): readonly TakenInterrupt[] {
+    const taken = this.interrupts;
+    this.interrupts = [];
+    return taken;
+  }
+
+  inputSpace(stream: InputStream): number {
+    return this.board.consoleInput(stream).inputSpace();
+  }
+
+  lastInputSequence(client: bigint): bigint {
+    return this.state.lastInputSequence(client);
+  }
+
+  entropyWanted(): number {
+    return this.board.entropy.wanted();
+  }
+
+  words(): BigUint64Array {
+    const { wordsStart, wordsEnd } = this.layout;
+    return new BigUint64Array(this.buffer, wordsStart, (wordsEnd - wordsStart) / 8).slice();
+  }
+
+  wordName(index: number): string {
+    const byteOffset = this.layout.wordsStart + index * 8;
+    const { blocks } = this.layout;
+    const owner = blocks.findLast((block) => block.byteOffset <= byteOffset);
+    const { spec, byteOffset: start } = present(owner, `block of word ${index}`);
+    return new WordBlock(spec, this.buffer, start).nameOf((byteOffset - start) / 8);
+  }
+
+  takeDirtyPages(): readonly (readonly [page: number, hash: bigint])[] {
+    return this.hart.takeDirtyPages().map((page) => [page, this.hart.hashPage(page)] as const);
+  }
+
+  saveWords(): Uint8Array {
+    const { wordsStart, wordsEnd } = this.layout;
+    return new Uint8Array(this.buffer, wordsStart, wordsEnd - wordsStart).slice();
+  }
+
+  saveRamPage(page: number): Uint8Array | null {
+    const bytes = this.ramPage(page);
+    const words = new BigUint64Array(this.buffer, bytes.byteOffset, PAGE_BYTES / 8);
+    return words.every((word) => word === 0n) ? null : bytes.slice();
+  }
+
+  restore(words: Uint8Array, ramPages: Iterable<readonly [page: number, bytes: Uint8Array]>): void {
+    const { wordsStart, wordsEnd, ramOffset, ramBytes } = this.layout;
+    if (words.length !== wordsEnd - wordsStart) {
+      throw new LockstepError(
+        'BAD_SNAPSHOT',
+        `the snapshot has ${words.length} bytes of words, this machine ${wordsEnd - wordsStart}`,
+      );
+    }
+    new Uint8Array(this.buffer, ramOffset, ramBytes).fill(0);
+    for (const [page, bytes] of ramPages) {
+      if (page < 0 || page >= this.ramPageCount || bytes.length !== PAGE_BYTES) {
+        throw new LockstepError('BAD_SNAPSHOT', `page ${page} of ${bytes.length} bytes`);
+      }
+      this.ramPage(page).set(bytes);
+    }
+    new Uint8Array(this.buffer, wordsStart, words.length).set(words);
+    this.dropTransient();
+    this.hart.afterRestore();
+    this.board.afterRestore();
+    this.watchHostTarget();
+  }
+
+  private hartOf(hart: number): Hart {
+    assert(hart === 0, `there is no hart ${hart}`);
+    return this.hart;
+  }
+
+  private ramPage(page: number): Uint8Array {
+    assert(page >= 0 && page < this.ramPageCount, `RAM page ${page}`);
+    return new Uint8Array(this.buffer, this.layout.ramOffset + page * PAGE_BYTES, PAGE_BYTES);
+  }
+
+  /** Loads the images and enters the program as the reset vector would. */
+  private powerOn(): void {
+    const ram = new Uint8Array(this.buffer, this.layout.ramOffset, this.layout.ramBytes);
+    ram.fill(0);
+    for (const segment of this.plan.segments) {
+      ram.set(segment.bytes, segment.address - RAM_BASE);
+    }
+    this.board.reset();
+    const { hart, deviceTree, firmwareInfo } = this.plan.bootArguments;
+    this.hart.block.set(HART_WORD.timeRate, this.config.initialRate);
+    this.hart.reset(BigInt(this.plan.programEntry), [
+      [10, BigInt(hart)],
+      [11, BigInt(deviceTree)],
+      [12, BigInt(firmwareInfo)],
+    ]);
+    this.dropTransient();
+    this.watchHostTarget();
+  }
+
+  private dropTransient(): void {
+    this.output = [];
+    this.outputBytes = 0;
+    this.interrupts = [];
+    this.hart.clearPageFlags();
+  }
+
+  private control(action: 'power-off' | 'reset' | 'snapshot'): void {
+    switch (action) {
+      case 'power-off':
+        this.stop({ cause: 'power-off', status: 0 });
+        return;
+      case 'reset':
+        this.restart();
+        return;
+      case 'snapshot':
+        return;
+    }
+  }
+
+  /** A reset keeps steps, time and stream positions; all else is as at power-on. */
+  private restart(): void {
+    const { block } = this.hart;
+    const kept = (['step', 'traps', 'timeBase', 'timeStep', 'timeRate'] as const).map(
+      (field) => [HART_WORD[field], block.get(HART_WORD[field])] as const,
+    );
+    block.words.fill(0n);
+    this.powerOn();
+    for (const [index, value] of kept) block.set(index, value);
+    this.state.clearStop();
+    this.hart.markAllDirty();
+  }
+
+  private emit(stream: OutputStream, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    const last = this.output[this.output.length - 1];
+    const offset = this.state.outputOffset(stream);
+    if (last !== undefined && last.stream === stream && last.bytes.length < 256) {
+      const joined = new Uint8Array(last.bytes.length + bytes.length);
+      joined.set(last.bytes);
+      joined.set(bytes, last.bytes.length);
+      this.output[this.output.length - 1] = { ...last, bytes: joined };
+    } else {
+      this.output.push({ stream, offset, bytes });
+    }
+    this.outputBytes += bytes.length;
+    this.state.advanceOutput(stream, bytes.length);
+  }
+
+  private stop(stop: MachineStop): void {
+    if (this.state.stop() !== null) return;
+    this.state.setStop(stop);
+    const codes = { 'power-off': 0, reset: 1, exit: 2 } as const;
+    this.emit('power', Uint8Array.of(codes[stop.cause]));
+  }
+
+  /** Bounded device work goes on once a step; then: is there a reason to return? */
+  private mustReturn(): boolean {
+    const step = this.hart.step();
+    if (this.board.console.hasWork() && this.state.resumedAt !== step) {
+      this.state.resumedAt = step;
+      this.board.console.resume();
+    }
+    this.readHostTarget();
+    return this.state.stop() !== null || this.outputBytes >= OUTPUT_HIGH_WATER_BYTES;
+  }
+
+  private mromDevice(): MmioDevice {
+    const view = new DataView(this.plan.mrom.buffer, this.plan.mrom.byteOffset);
+    return {
+      name: 'mrom',
+      base: MROM.base,
+      sizeBytes: this.plan.mrom.length,
+      read: (offset, bytes) => {
+        let value = 0n;
+        for (let index = bytes - 1; index >= 0; index--) {
+          value = (value << 8n) | BigInt(view.getUint8(offset + index));
+        }
+        return value;
+      },
+      write: () => undefined,
+    };
+  }
+
+  private watchHostTarget(): void {
+    const { tohost } = this.plan.symbols;
+    if (tohost !== undefined) this.hart.watchPage(tohost);
+  }
+
+  /** HTIF as the RISC-V test suites use it: an odd value ends the run, exit code above bit 0. */
+  private readHostTarget(): void {
+    const { tohost } = this.plan.symbols;
+    if (tohost === undefined) return;
+    const at = this.layout.ramOffset + tohost - RAM_BASE;
+    const value = new DataView(this.buffer).getBigUint64(at, true);
+    if ((value & 1n) === 1n && value >> 48n === 0n) {
+      this.stop({ cause: 'exit', status: Number((value >> 1n) & 0x7fff_ffffn) });
+    }
+  }
+}
