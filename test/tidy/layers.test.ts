@@ -101,11 +101,11 @@ function mayImport(path: string, target: string): boolean {
 test('every source file is reached from another, or is a place where something starts', (t) => {
   const reached = new Set(sources.flatMap(({ imports }) => imports));
   const started = new Set(
-    sources.flatMap(({ strings, path }) => [
-      ...strings
+    sources.flatMap(({ strings, path }) =>
+      strings
         .filter((text) => /^\.{1,2}\/.*\.js$/.test(text))
         .map((text) => join(path, '..', text).replace(/\.js$/, '.ts')),
-    ]),
+    ),
   );
   const dead = sources
     .map(({ path }) => path)
