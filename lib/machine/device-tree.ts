@@ -136,9 +136,9 @@ export interface InitrdPlace {
 }
 
 /** Extensions of every hart, in the order of the ISA string. */
-const SINGLE_LETTER = 'imafdc';
+const SINGLE_LETTER = ['i', 'm', 'a', 'f', 'd', 'c'] as const;
 const MULTI_LETTER = ['zicboz', 'zicntr', 'zicsr', 'zifencei', 'zihpm', 'sstc', 'svade'] as const;
-const ISA_STRING = `rv64${SINGLE_LETTER}_${MULTI_LETTER.join('_')}`;
+const ISA_STRING = `rv64${SINGLE_LETTER.join('')}_${MULTI_LETTER.join('_')}`;
 const CACHE_BLOCK_BYTES = 64;
 
 /** Interrupts of a hart as its own controller numbers them (exception codes of xcause). */
@@ -271,7 +271,7 @@ function writeDevice(
   tree: DeviceTreeWriter,
   device: SocDevice,
   phandles: Phandles,
-  more: () => void = () => {},
+  more?: () => void,
 ): void {
   tree.node(`${device.name}@${device.region.base.toString(16)}`, () => {
     if (device.irq !== null) {
@@ -280,7 +280,7 @@ function writeDevice(
     }
     tree.cells('reg', ...cells64(device.region.base), ...cells64(device.region.sizeBytes));
     tree.text('compatible', ...device.compatible);
-    more();
+    more?.();
   });
 }
 
