@@ -18,4 +18,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'print the events of a log, one a line',
     load: async () => (await import('./log-dump.js')).logDump,
   },
+  {
+    name: 'log stat',
+    group: 'Tools',
+    summary: 'count the entries, bytes and steps of a log',
+    load: async () => (await import('./log-stat.js')).logStat,
+  },
+  {
+    name: 'log verify',
+    group: 'Tools',
+    summary: 'check every byte of a log',
+    load: async () => (await import('./log-verify.js')).logVerify,
+  },
 ];

@@ -7,14 +7,14 @@
 import { copyFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { LockstepError } from '../../../../lib/base/error.js';
-import { crc32 } from '../../../../lib/base/crc32.js';
-import { encodeBatch } from '../../../../lib/event/batch.js';
-import { LogReader } from '../../../../lib/host/log-store/reader.js';
-import { segmentName } from '../../../../lib/host/log-store/segment.js';
-import { sha256 } from '../../../../lib/host/log-store/sha256.js';
-import { LogWriter } from '../../../../lib/host/log-store/writer.js';
-import { Random, sampleEntries } from '../../event/sample.js';
+import { LockstepError } from '../../../lib/base/error.js';
+import { crc32 } from '../../../lib/base/crc32.js';
+import { encodeBatch } from '../../../lib/event/batch.js';
+import { LogReader } from '../../../lib/host/log-store/reader.js';
+import { segmentName } from '../../../lib/host/log-store/segment.js';
+import { sha256 } from '../../../lib/host/log-store/sha256.js';
+import { LogWriter } from '../../../lib/host/log-store/writer.js';
+import { Random, sampleEntries } from '../event/sample.js';
 import {
   DIGEST,
   META,
@@ -23,7 +23,7 @@ import {
   readLog,
   smallLog,
   temporaryDirectory,
-} from './fixture.js';
+} from './log-store/fixture.js';
 
 const MEMORY = { flush: 'memory', segmentBytes: 600 } as const;
 
