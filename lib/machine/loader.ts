@@ -24,6 +24,8 @@ const MEBIBYTE = 2 ** 20;
 const KERNEL_ALIGN = 2 * MEBIBYTE;
 const PAGE_BYTES = 4096;
 const DEVICE_TREE_ALIGNS = [2 * MEBIBYTE, PAGE_BYTES, 8] as const;
+/** Room after the tree for what firmware adds to it in place (reserved memory, disabled harts). */
+const DEVICE_TREE_SLACK_BYTES = 16_384;
 /** Firmware may be unable to reach a device tree above this. */
 const DEVICE_TREE_LIMIT = 3072 * MEBIBYTE;
 const INITRD_DISTANCE_MAX = 512 * MEBIBYTE;
@@ -99,19 +101,15 @@ export function planLoad(
   if (images.initrd !== null && images.initrd.length > 0) {
     // The size of the tree does not depend on where the initrd lies.
     const tree = buildTree(config, { start: 0, end: 0 });
-    const treeAt = placeDeviceTree(config, tree.length, segments);
+    const treeAt = placeDeviceTree(config, tree.length + DEVICE_TREE_SLACK_BYTES, segments);
     const initrd = placeInitrd(config, images.initrd, kernel ?? program, treeAt);
     segments.push(initrd);
     place = { start: initrd.address, end: initrd.address + initrd.bytes.length };
   }
   const tree = buildTree(config, place);
-  const deviceTree = placeDeviceTree(config, tree.length, segments);
-  segments.push({
-    image: 'device tree',
-    address: deviceTree,
-    bytes: tree,
-    memoryBytes: tree.length,
-  });
+  const memoryBytes = tree.length + DEVICE_TREE_SLACK_BYTES;
+  const deviceTree = placeDeviceTree(config, memoryBytes, segments);
+  segments.push({ image: 'device tree', address: deviceTree, bytes: tree, memoryBytes });
   segments.sort((a, b) => a.address - b.address);
   checkOverlaps(segments);
   return {
