@@ -76,7 +76,8 @@ export interface OutputMarkEvent extends Point {
 /**
  * The state at this point, for comparison. `words` holds the architectural words outside RAM that
  * changed since the last check (index in the layout table, value); `pages` the RAM pages written
- * since the last check that has pages, each with the hash of its bytes; `hash` covers all words.
+ * since the last check that has pages, each with the hash of its bytes; `hash` covers all words and
+ * every event of the log before this one.
  */
 export interface StateHashEvent extends Point {
   readonly kind: 'state-hash';

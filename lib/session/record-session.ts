@@ -133,7 +133,7 @@ export class RecordSession {
     this.ports = ports;
     this.options = options;
     this.streams = new OutputStreams(state.streams);
-    this.check = new StateCheck(state.words);
+    this.check = new StateCheck(state);
     this.seq = state.seq;
     this.checkStep = state.checkStep;
     this.pageCheckStep = state.pageCheckStep;
@@ -236,7 +236,7 @@ export class RecordSession {
       seq: this.seq,
       epoch: this.epoch,
       streams: this.streams.save(),
-      words: this.check.lastWords(),
+      ...this.check.save(),
       checkStep: this.checkStep,
       pageCheckStep: this.pageCheckStep,
     };
@@ -250,6 +250,7 @@ export class RecordSession {
     if (!this.options.log) return;
     this.seq += 1n;
     this.entries.push({ seq: this.seq, event });
+    this.check.note(event);
   }
 
   private record(event: InputEvent): void {

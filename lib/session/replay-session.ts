@@ -10,8 +10,9 @@
  *
  * Everything the log says is checked: each interrupt at its step, each output mark's offset and
  * digest, each state hash; and what the log does not say must not happen: an interrupt, output
- * without a mark, a hart that parks or stops where the log has it running. The first difference
- * is DIVERGED, and the session refuses to go on.
+ * without a mark, a hart that parks or stops where the log has it running. What could change in
+ * the log without any effect on the machine shows in the hash of the next check, which covers the
+ * log too. The first difference is DIVERGED, and the session refuses to go on.
  *
  * Invariant: seq is the last entry applied; the hart stands at or before the next entry's point.
  */
@@ -75,7 +76,7 @@ export class ReplaySession {
     for (const stream of OUTPUT_STREAMS) {
       this.tails.set(stream, new OutputTail(this.streams.account(stream).offset));
     }
-    this.check = new StateCheck(state.words);
+    this.check = new StateCheck(state);
     this.seq = state.seq;
     this.fedSeq = state.seq;
     this.epoch = state.epoch;
@@ -150,7 +151,7 @@ export class ReplaySession {
       seq: this.seq,
       epoch: this.epoch,
       streams: this.streams.save(),
-      words: this.check.lastWords(),
+      ...this.check.save(),
       checkStep: this.checkStep,
       pageCheckStep: this.pageCheckStep,
     };
@@ -167,6 +168,7 @@ export class ReplaySession {
       if (entry === undefined) break;
       if (!this.reach(entry, limit)) return 'behind';
       this.perform(entry);
+      this.check.note(entry.event);
       this.seq = entry.seq;
       this.head += 1;
     }

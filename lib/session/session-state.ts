@@ -3,17 +3,17 @@
  * with the same machine (promotion) or with a copy of it (snapshot).
  */
 
+import { Hash64 } from '../base/hash.js';
 import type { Machine } from '../machine/machine.js';
+import type { CheckState } from './state-check.js';
 import type { StreamState } from './output-streams.js';
 
-export interface SessionState {
+export interface SessionState extends CheckState {
   /** Last entry written or applied. */
   readonly seq: bigint;
   /** Epoch that wrote it; 0 before the first. */
   readonly epoch: bigint;
   readonly streams: readonly StreamState[];
-  /** Words at the last check, from which the next check's changes are counted. */
-  readonly words: BigUint64Array;
   /** Step of hart 0 at the last check, and at the last one that had pages. */
   readonly checkStep: bigint;
   readonly pageCheckStep: bigint;
@@ -27,6 +27,7 @@ export function freshState(machine: Machine, firstSeq: bigint): SessionState {
     epoch: 0n,
     streams: [],
     words: machine.words(),
+    history: new Hash64().save(),
     checkStep: step,
     pageCheckStep: step,
   };

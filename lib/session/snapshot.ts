@@ -5,6 +5,7 @@
  *   machine digest   block        layout, configuration and images; another machine is refused
  *   seq, epoch       u64 u64      last log entry before the snapshot, and who wrote it
  *   check steps      u64 u64
+ *   history          block        hash over the log so far
  *   streams          n, then for each: name block, offset u64, marked u64, hash block
  *   words            block        the machine's own form
  *   runs of pages    page varint, count 1..256 varint, bytes; a count of 0 ends them
@@ -63,6 +64,7 @@ export function encodeSnapshot(machine: Machine, state: SavedState): Uint8Array 
   out.u64(state.epoch);
   out.u64(state.checkStep);
   out.u64(state.pageCheckStep);
+  out.block(state.history);
   out.varint(state.streams.length);
   for (const { stream, offset, marked, hash } of state.streams) {
     out.block(asciiBytes(stream));
@@ -139,6 +141,7 @@ function readSnapshot(machine: Machine, bytes: Uint8Array): Snapshot {
     epoch: input.u64(),
     checkStep: input.u64(),
     pageCheckStep: input.u64(),
+    history: readHash(input, 'history'),
     streams: readStreams(input),
   };
   const words = input.block(MAX_WORDS_BYTES, 'words');
@@ -156,16 +159,28 @@ function readStreams(input: ByteReader): StreamState[] {
     if (stream === undefined) throw new DecodeError(`output stream ${JSON.stringify(name)}`);
     const offset = input.u64();
     const marked = input.u64();
-    const hash = input.block(HASH_STATE_BYTES, 'stream hash');
+    const hash = readHash(input, 'stream hash');
     if (marked > offset) throw new DecodeError(`mark ${marked} beyond output ${offset}`);
-    if (hash.length !== HASH_STATE_BYTES) throw new DecodeError(`hash of ${hash.length} bytes`);
-    const hashed = new DataView(hash.buffer).getBigUint64(HASHED_BYTES_AT, true);
-    if (hashed !== offset || offset > BigInt(Number.MAX_SAFE_INTEGER)) {
+    const hashed = hashedBytes(hash);
+    if (hashed !== offset) {
       throw new DecodeError(`hash over ${hashed} bytes of a stream of ${offset}`);
     }
     streams.push({ stream, offset, marked, hash });
   }
   return streams;
+}
+
+function readHash(input: ByteReader, what: string): Uint8Array {
+  const hash = input.block(HASH_STATE_BYTES, what);
+  if (hash.length !== HASH_STATE_BYTES) throw new DecodeError(`${what} of ${hash.length} bytes`);
+  if (hashedBytes(hash) > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new DecodeError(`${what} over ${hashedBytes(hash)} bytes`);
+  }
+  return hash;
+}
+
+function hashedBytes(hash: Uint8Array): bigint {
+  return new DataView(hash.buffer, hash.byteOffset).getBigUint64(HASHED_BYTES_AT, true);
 }
 
 function readPages(input: ByteReader, pageCount: number): Page[] {

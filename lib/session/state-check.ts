@@ -1,17 +1,23 @@
 /**
- * Comparing a machine's state with the log, cheaply: a hash over all words, the words that have
- * changed since the last check, and the hashes of the pages written since the last page check.
+ * Comparing a machine's state with the log, cheaply: a hash over all words and over the history so
+ * far, the words that have changed since the last check, and the hashes of the pages written since
+ * the last page check.
  *
  * Record makes a check, replay makes its own at the same point and compares. Both keep the words
  * of the last check, so the log carries only what changed and a difference still has a name.
+ *
+ * The history is every event of the log before the check. An event that is left out or stands a
+ * step too early or late need not leave a trace in the machine; here it does.
  *
  * A page that neither side has written since the last page check is not hashed again: a bit that
  * flips in it shows when the guest's work with it does.
  */
 
 import { present } from '../base/assert.js';
+import { ByteWriter } from '../base/bytes.js';
 import { Hash64, hash64 } from '../base/hash.js';
-import type { StateHashEvent } from '../event/event.js';
+import { EventWriter } from '../event/codec.js';
+import type { LogEvent, StateHashEvent } from '../event/event.js';
 import { RAM_BASE } from '../machine/config.js';
 import type { Machine } from '../machine/machine.js';
 import { hex, type Difference } from './divergence.js';
@@ -30,23 +36,39 @@ export interface StateDescription {
 /** What differs, without the place in the log, which the session knows. */
 export type StateDifference = Pick<Difference, 'what' | 'expected' | 'actual'>;
 
-export class StateCheck {
+/** What a check builds on, as plain data. */
+export interface CheckState {
   /** Words at the last check. */
-  private last: BigUint64Array;
+  readonly words: BigUint64Array;
+  /** Saved `Hash64` over the events so far. */
+  readonly history: Uint8Array;
+}
 
-  constructor(words: BigUint64Array) {
-    this.last = words;
+export class StateCheck {
+  private last: BigUint64Array;
+  private readonly history: Hash64;
+
+  constructor(state: CheckState) {
+    this.last = state.words;
+    this.history = Hash64.resume(state.history);
   }
 
-  lastWords(): BigUint64Array {
-    return this.last;
+  save(): CheckState {
+    return { words: this.last, history: this.history.save() };
+  }
+
+  /** Adds an event to the history, in log order; a check itself after it was made. */
+  note(event: LogEvent): void {
+    const packed = new ByteWriter(64);
+    new EventWriter(packed).write(event);
+    this.history.update(packed.finish());
   }
 
   /** Describes the machine as it stands, and counts changes from here on. */
   describe(machine: Machine, withPages: boolean): StateDescription {
     const words = machine.words();
     const description = {
-      hash: hashWords(words),
+      hash: hashNumbers(hash64(bytesOf(words)), this.history.digest()),
       words: changedWords(this.last, words),
       pages: withPages ? machine.takeDirtyPages() : null,
     };
@@ -60,9 +82,6 @@ export class StateCheck {
     const actual = this.describe(machine, expected.pages !== null);
     const word = differentWord(machine, before, expected.words, this.last);
     if (word !== null) return word;
-    if (actual.hash !== expected.hash) {
-      return { what: 'hash of words', expected: hex(expected.hash), actual: hex(actual.hash) };
-    }
     if (!sameNumbers(expected.words, actual.words)) {
       return {
         what: 'set of changed words',
@@ -70,7 +89,14 @@ export class StateCheck {
         actual: numbersOf(actual.words),
       };
     }
-    return differentPage(expected.pages ?? [], actual.pages ?? []);
+    const page = differentPage(expected.pages ?? [], actual.pages ?? []);
+    if (page !== null) return page;
+    if (actual.hash === expected.hash) return null;
+    return {
+      what: 'hash of words and log',
+      expected: hex(expected.hash),
+      actual: hex(actual.hash),
+    };
   }
 }
 
@@ -90,8 +116,12 @@ export function hashWholeState(machine: Machine): bigint {
   return hash.digest();
 }
 
-function hashWords(words: BigUint64Array): bigint {
-  return hash64(bytesOf(words));
+function hashNumbers(a: bigint, b: bigint): bigint {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, a, true);
+  view.setBigUint64(8, b, true);
+  return hash64(bytes);
 }
 
 /** Words are little-endian in memory on every host that V8's WebAssembly runs on. */
