@@ -22,9 +22,9 @@
 import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter, DecodeError } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
-import { decodeEvents, EventWriter } from './codec.js';
+import { decodeEvents, encodedBytesBound, EventWriter } from './codec.js';
 import { LOG_FORMAT_VERSION, type LogEntry } from './event.js';
-import { MAX_BATCH_BYTES } from './limits.js';
+import { BATCH_TARGET_BYTES, MAX_BATCH_BYTES } from './limits.js';
 
 /** SHA-256, 32 bytes; a port, since this layer has no crypto of its host. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
@@ -116,6 +116,29 @@ function encodePayload(entries: readonly LogEntry[], firstSeq: bigint): Uint8Arr
     `batch of ${out.length} bytes, at most ${MAX_BATCH_BYTES}`,
   );
   return out.finish();
+}
+
+/**
+ * Cuts entries into batches: before each epoch event, since a batch has one epoch, and where a
+ * batch would grow beyond `BATCH_TARGET_BYTES`. Every part can be encoded.
+ */
+export function cutBatches(entries: readonly LogEntry[]): LogEntry[][] {
+  const parts: LogEntry[][] = [];
+  let part: LogEntry[] = [];
+  let partBytes = BATCH_OVERHEAD_BYTES;
+  for (const entry of entries) {
+    const entryBytes = encodedBytesBound(entry.event);
+    const isCut = entry.event.kind === 'epoch' || partBytes + entryBytes > BATCH_TARGET_BYTES;
+    if (isCut && part.length > 0) {
+      parts.push(part);
+      part = [];
+      partBytes = BATCH_OVERHEAD_BYTES;
+    }
+    part.push(entry);
+    partBytes += entryBytes;
+  }
+  if (part.length > 0) parts.push(part);
+  return parts;
 }
 
 /**

@@ -44,6 +44,7 @@ import {
   MAX_LOG_HARTS,
   MAX_RAM_PAGES,
   MAX_STATE_WORDS,
+  MAX_VARINT_BYTES,
 } from './limits.js';
 
 /** The kind byte is the index here. Never reordered: a change is a new format version. */
@@ -317,6 +318,25 @@ export class EventReader {
     const index = next + this.input.count(limit - 1, 'index gap');
     if (index >= limit) throw new DecodeError(`index ${index} over the limit ${limit - 1}`);
     return index;
+  }
+}
+
+/** At least the bytes that `event` takes in any batch; quick, to plan batches with. */
+export function encodedBytesBound(event: LogEvent): number {
+  // Kind, point and the fixed fields of any kind: six varints and two bytes at most.
+  const fixed = 6 * MAX_VARINT_BYTES + 2;
+  switch (event.kind) {
+    case 'console-input':
+    case 'entropy':
+      return fixed + event.bytes.length;
+    case 'state-hash':
+      return fixed + event.words.length * (3 + MAX_VARINT_BYTES) + (event.pages?.length ?? 0) * 11;
+    case 'horizon':
+      return fixed + event.steps.length * MAX_VARINT_BYTES;
+    case 'steal':
+      return fixed + event.victims.length * 2 * MAX_VARINT_BYTES;
+    default:
+      return fixed;
   }
 }
 

@@ -32,12 +32,19 @@ export const MAX_HASHED_PAGES = 262_144;
  */
 export const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
+/**
+ * A batch is cut here unless one event alone is larger: messages of this size use a gRPC stream
+ * well, and a torn or late one costs little.
+ */
+export const BATCH_TARGET_BYTES = 64 * 1024;
+
 /** Largest encoding of a varint below 2^64. */
 export const MAX_VARINT_BYTES = 10;
 
 const LARGEST_WORDS_BYTES = MAX_STATE_WORDS * (3 + MAX_VARINT_BYTES);
 const LARGEST_PAGES_BYTES = MAX_HASHED_PAGES * (3 + 8);
 assert(MAX_STATE_WORDS <= 2 ** 21 && MAX_RAM_PAGES <= 2 ** 21, 'an index fits 3 varint bytes');
+assert(BATCH_TARGET_BYTES <= MAX_BATCH_BYTES, 'a batch of the usual size is within its limit');
 assert(MAX_HASHED_PAGES <= MAX_RAM_PAGES, 'a page is hashed once a check');
 assert(
   LARGEST_WORDS_BYTES + LARGEST_PAGES_BYTES + 4096 <= MAX_BATCH_BYTES,

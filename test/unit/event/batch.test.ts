@@ -10,6 +10,7 @@ import { DecodeError } from '../../../lib/base/bytes.js';
 import { crc32 } from '../../../lib/base/crc32.js';
 import {
   BATCH_HEADER_BYTES,
+  cutBatches,
   decodeBatch,
   encodeBatch,
   FormatVersionError,
@@ -17,6 +18,7 @@ import {
   splitBatches,
 } from '../../../lib/event/batch.js';
 import type { LogEntry } from '../../../lib/event/event.js';
+import { BATCH_TARGET_BYTES } from '../../../lib/event/limits.js';
 import { Random, sampleEntries } from './sample.js';
 
 const sha256 = (bytes: Uint8Array): Uint8Array =>
@@ -174,4 +176,30 @@ test('random bytes, and bytes after a good header, are refused or torn, never an
     }
   }
   t.pass();
+});
+
+test('entries are cut at epochs and by bytes, none lost, each part within its size', (t) => {
+  const entries = sampleEntries(new Random(11), 5000);
+  const parts = cutBatches(entries);
+  t.deepEqual(parts.flat(), entries);
+  for (const part of parts) {
+    t.true(part.slice(1).every(({ event }) => event.kind !== 'epoch'));
+    const { bytes } = encodeBatch(part, 1n, START, sha256);
+    t.true(bytes.length <= BATCH_TARGET_BYTES, `${bytes.length} bytes`);
+  }
+  t.deepEqual(cutBatches([]), []);
+});
+
+test('an event larger than the usual batch stands in one of its own', (t) => {
+  const pages = Array.from({ length: 20_000 }, (_, page) => [page, 1n] as const);
+  const large = { kind: 'state-hash', hart: 0, step: 5n, hash: 0n, words: [], pages } as const;
+  const small = { kind: 'wake', hart: 0, step: 5n, time: 1n } as const;
+  const entries: LogEntry[] = [small, large, small].map((event, index) => ({
+    seq: BigInt(index + 1),
+    event,
+  }));
+  t.deepEqual(
+    cutBatches(entries).map(({ length }) => length),
+    [1, 1, 1],
+  );
 });

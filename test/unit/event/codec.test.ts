@@ -6,7 +6,12 @@
 import test from 'ava';
 import { AssertionError } from '../../../lib/base/assert.js';
 import { DecodeError } from '../../../lib/base/bytes.js';
-import { decodeEvents, encodeEvents, EVENT_KINDS } from '../../../lib/event/codec.js';
+import {
+  decodeEvents,
+  encodedBytesBound,
+  encodeEvents,
+  EVENT_KINDS,
+} from '../../../lib/event/codec.js';
 import type { LogEvent } from '../../../lib/event/event.js';
 import {
   MAX_BATCH_BYTES,
@@ -25,6 +30,7 @@ for (const kind of EVENT_KINDS) {
     for (let seed = 0; seed < 500; seed++) {
       const event = new EventSample(new Random(seed)).event(kind, BigInt(seed));
       t.deepEqual(roundTrip([event]), [event]);
+      t.true(encodeEvents([event]).length <= encodedBytesBound(event));
     }
   });
 }
