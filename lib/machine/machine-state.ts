@@ -34,11 +34,13 @@ export class MachineState {
   private readonly block: WordBlock;
   private readonly offsets: number;
   private readonly clients: number;
+  private readonly stopWord: number;
 
   constructor(block: WordBlock) {
     this.block = block;
     this.offsets = block.index('outputOffset');
     this.clients = block.index('clientId');
+    this.stopWord = block.index('stopCause');
   }
 
   outputOffset(stream: OutputStream): bigint {
@@ -50,19 +52,23 @@ export class MachineState {
     this.block.set(at, this.block.get(at) + BigInt(bytes));
   }
 
+  get isStopped(): boolean {
+    return this.block.halves[this.stopWord * 2] !== 0;
+  }
+
   stop(): MachineStop | null {
-    const cause = CAUSES[Number(this.block.get(this.block.index('stopCause'))) - 1];
+    const cause = CAUSES[Number(this.block.get(this.stopWord)) - 1];
     if (cause === undefined) return null;
     return { cause, status: Number(this.block.get(this.block.index('stopStatus'))) };
   }
 
   setStop(stop: MachineStop): void {
-    this.block.set(this.block.index('stopCause'), BigInt(CAUSES.indexOf(stop.cause) + 1));
+    this.block.set(this.stopWord, BigInt(CAUSES.indexOf(stop.cause) + 1));
     this.block.set(this.block.index('stopStatus'), BigInt(stop.status >>> 0));
   }
 
   clearStop(): void {
-    this.block.set(this.block.index('stopCause'), 0n);
+    this.block.set(this.stopWord, 0n);
   }
 
   get resumedAt(): bigint {

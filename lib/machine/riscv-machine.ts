@@ -340,13 +340,16 @@ class RiscvMachine implements Machine {
 
   /** Bounded device work goes on once a step; then: is there a reason to return? */
   private mustReturn(): boolean {
+    if (this.board.console.hasWork()) this.resumeConsole();
+    if (this.plan.symbols.tohost !== undefined) this.readHostTarget();
+    return this.state.isStopped || this.outputBytes >= OUTPUT_HIGH_WATER_BYTES;
+  }
+
+  private resumeConsole(): void {
     const step = this.hart.step();
-    if (this.board.console.hasWork() && this.state.resumedAt !== step) {
-      this.state.resumedAt = step;
-      this.board.console.resume();
-    }
-    this.readHostTarget();
-    return this.state.stop() !== null || this.outputBytes >= OUTPUT_HIGH_WATER_BYTES;
+    if (this.state.resumedAt === step) return;
+    this.state.resumedAt = step;
+    this.board.console.resume();
   }
 
   private mromDevice(): MmioDevice {

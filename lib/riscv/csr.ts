@@ -40,6 +40,8 @@ const STATUS_WRITABLE =
 const SSTATUS_WRITABLE =
   MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.FS | MSTATUS.SUM | MSTATUS.MXR;
 const SSTATUS_VISIBLE = SSTATUS_WRITABLE | MSTATUS.UXL | MSTATUS.SD;
+/** Bits of mstatus that choose the rules of data accesses. */
+const CONTEXT_BITS = MSTATUS.MPRV | MSTATUS.SUM | MSTATUS.MXR | MSTATUS.MPP;
 /** RV64 with A C D F I M S U. */
 const MISA = (2n << 62n) | 0x14112dn;
 const MEDELEG_MASK = 0xb3ffn;
@@ -278,9 +280,16 @@ export class CsrFile {
     const mpp = (value >> 11n) & 3n;
     if (mask === STATUS_WRITABLE && mpp !== 2n) next = (next & ~MSTATUS.MPP) | (mpp << 11n);
     this.put('mstatus', next);
-    if (((old ^ next) & MSTATUS.MXR) !== 0n) this.mmu.flush();
-    this.mmu.updateContext();
-    return 'recheck';
+    const changed = old ^ next;
+    if ((changed & MSTATUS.MXR) !== 0n) this.mmu.flush();
+    if ((changed & CONTEXT_BITS) !== 0n) {
+      this.mmu.updateContext();
+      return 'recheck';
+    }
+    // Most writes only turn interrupts off, or on while none is pending.
+    const enabled = (changed & next & (MSTATUS.SIE | MSTATUS.MIE)) !== 0n;
+    const waiting = pendingInterrupts(this.block) & this.word('mie');
+    return enabled && waiting !== 0n ? 'recheck' : 'none';
   }
 
   private writePending(value: bigint, mask: bigint): CsrEffect {

@@ -55,6 +55,8 @@ export class Hart {
   private running = false;
   /** CLINT's compare value for this hart, in ticks. */
   private machineCompare = NEVER;
+  /** The step at which the timers must be looked at again; derived. */
+  private timerStep = 0;
 
   constructor(options: {
     readonly hart: number;
@@ -73,7 +75,14 @@ export class Hart {
       memory: this.memory,
       mmu: this.mmu,
       code: this.code,
-      mmio: options.ports.mmio,
+      mmio: {
+        read: (physical, bytes) => options.ports.mmio.read(physical, bytes),
+        write: (physical, bytes, value) => {
+          // A device's alarm or the CLINT's timer may have been set.
+          this.timersChanged();
+          return options.ports.mmio.write(physical, bytes, value);
+        },
+      },
       raise,
     });
     const csr = new CsrFile({
@@ -84,7 +93,7 @@ export class Hart {
       counters: {
         retired: () => this.retired(),
         time: () => this.time(),
-        timerChanged: () => this.updateTimers(),
+        timerChanged: () => this.timersChanged(),
       },
     });
     const system = new SystemInstructions({
@@ -120,7 +129,7 @@ export class Hart {
   }
 
   get parked(): boolean {
-    return this.get('parked') !== 0n;
+    return this.block.halves[HART_WORD.parked * 2] !== 0;
   }
 
   /** The earliest timer that would wake the parked hart, in ticks, or null. */
@@ -139,35 +148,37 @@ export class Hart {
 
   /** Runs until the step counter is `limit`. */
   run(limit: bigint): HartExit {
+    const last = Number(limit);
+    assert(Number.isSafeInteger(last), `limit ${limit} is beyond 2^53 steps`);
     for (;;) {
-      const step = this.get('step');
-      assert(step <= limit, `hart is at step ${step}, beyond ${limit}`);
+      const step = Number(this.get('step'));
+      assert(step <= last, `hart is at step ${step}, beyond ${limit}`);
       if (this.ports.mustReturn()) return 'must-return';
-      if (step === limit) return 'limit';
+      if (step === last) return 'limit';
       const busy = this.ports.busy();
       if (busy) this.put('parked', 0n);
       if (this.parked) return 'parked';
-      this.updateTimers();
-      const code = nextInterrupt(this.block);
+      if (step >= this.timerStep) this.updateTimers();
+      const code = interruptPossible(this.block) ? nextInterrupt(this.block) : null;
       if (code !== null) {
-        this.takeInterrupt(step, code);
+        this.takeInterrupt(code);
         continue;
       }
-      const until = busy ? step + 1n : this.nextTimerStep(step);
-      this.runGenerated(until < limit ? until - step : limit - step);
+      const until = busy ? step + 1 : Math.min(this.timerStep, last);
+      this.runGenerated(until - step);
     }
   }
 
   /** Sets or clears an interrupt line (a bit of mip) from a device. */
   setLine(code: number, level: boolean): void {
-    const lines = this.get('mipLines');
-    const bit = 1n << BigInt(code);
-    this.put('mipLines', level ? lines | bit : lines & ~bit);
+    const at = HART_WORD.mipLines * 2;
+    const lines = this.block.halves[at] ?? 0;
+    this.block.halves[at] = level ? lines | (1 << code) : lines & ~(1 << code);
   }
 
   setMachineCompare(ticks: bigint): void {
     this.machineCompare = ticks;
-    this.updateTimers();
+    this.timersChanged();
   }
 
   /** From the present step on, time advances by `rate` / 2^32 ticks a step. */
@@ -175,6 +186,7 @@ export class Hart {
     this.put('timeBase', this.time());
     this.put('timeStep', this.get('step'));
     this.put('timeRate', rate);
+    this.timersChanged();
   }
 
   wake(time: bigint): void {
@@ -183,7 +195,7 @@ export class Hart {
     this.put('parked', 0n);
     this.put('timeBase', time);
     this.put('timeStep', this.get('step'));
-    this.updateTimers();
+    this.timersChanged();
   }
 
   /** A store by a device: marks the page and drops what was derived from its bytes. */
@@ -247,6 +259,7 @@ export class Hart {
     this.pmp.rebuild();
     this.mmu.flush();
     this.mmu.updateContext();
+    this.timersChanged();
   }
 
   /** Sets the state in which firmware is entered: M mode at `pc` (section 3.4). */
@@ -267,8 +280,8 @@ export class Hart {
     this.block.set(HART_WORD[field], value);
   }
 
-  private runGenerated(steps: bigint): void {
-    this.budget = steps < BigInt(MAX_BUDGET) ? Number(steps) : MAX_BUDGET;
+  private runGenerated(steps: number): void {
+    this.budget = Math.min(steps, MAX_BUDGET);
     this.memory.view.setInt32(this.memory.mailbox + MAILBOX.budgetLeft, this.budget, true);
     this.running = true;
     this.exports.run(this.budget);
@@ -281,7 +294,8 @@ export class Hart {
     this.enter({ interrupt: false, code, value });
   }
 
-  private takeInterrupt(step: bigint, code: number): void {
+  private takeInterrupt(code: number): void {
+    const step = this.get('step');
     this.ports.onInterrupt(step, code);
     this.enter({ interrupt: true, code, value: 0n });
     this.put('step', step + 1n);
@@ -296,34 +310,39 @@ export class Hart {
     return (this.get('menvcfg') & MENVCFG_STCE) !== 0n;
   }
 
-  /** MTIP and STIP follow from time and the compare values. */
+  /** Time or a compare value changed: the timers are looked at before the next instruction. */
+  private timersChanged(): void {
+    this.timerStep = 0;
+  }
+
+  /** MTIP and STIP follow from time and the compare values; finds when they next change. */
   private updateTimers(): void {
     const now = this.time();
     const deviceDeadline = this.ports.deviceDeadline();
     if (deviceDeadline !== null && deviceDeadline <= now) this.ports.pollDevices();
+    const supervisorCompare = this.supervisorTimerOn() ? this.get('stimecmp') : NEVER;
     this.setLine(7, now >= this.machineCompare);
-    this.setLine(5, this.supervisorTimerOn() && now >= this.get('stimecmp'));
+    this.setLine(5, now >= supervisorCompare);
+    let next = NEVER;
+    for (const at of [deviceDeadline ?? NEVER, this.machineCompare, supervisorCompare]) {
+      if (at > now && at < next) next = at;
+    }
+    this.timerStep = next === NEVER ? Infinity : this.stepAt(next);
   }
 
-  /** The step at which the next timer line rises; NEVER if none will. */
-  private nextTimerStep(step: bigint): bigint {
-    let ticks = NEVER;
-    const now = this.time();
-    const deviceDeadline = this.ports.deviceDeadline();
-    if (deviceDeadline !== null && deviceDeadline > now) ticks = deviceDeadline;
-    if (this.machineCompare > now && this.machineCompare < ticks) ticks = this.machineCompare;
-    if (this.supervisorTimerOn()) {
-      const compare = this.get('stimecmp');
-      if (compare > now && compare < ticks) ticks = compare;
-    }
-    if (ticks === NEVER) return NEVER;
+  /** The first step at which time is at least `ticks`, which lies in the future. */
+  private stepAt(ticks: bigint): number {
     const rate = this.get('timeRate');
-    // The smallest delta with timeBase + (delta * rate >> 32) >= ticks.
     const delta = (((ticks - this.get('timeBase')) << 32n) + rate - 1n) / rate;
-    const at = this.get('timeStep') + delta;
-    assert(at > step, `timer step ${at} is not after ${step}`);
-    return at;
+    return Number(this.get('timeStep') + delta);
   }
+}
+
+/** A cheap necessary condition for `nextInterrupt`: all interrupts have codes below 32. */
+function interruptPossible(block: WordBlock): boolean {
+  const { halves } = block;
+  const pending = (halves[HART_WORD.mipSoftware * 2] ?? 0) | (halves[HART_WORD.mipLines * 2] ?? 0);
+  return (pending & (halves[HART_WORD.mie * 2] ?? 0)) !== 0;
 }
 
 /** The part of `WebAssembly.Memory` used here; the zone has no DOM types. */
