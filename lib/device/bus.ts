@@ -41,7 +41,8 @@ export class Bus {
   /** The value, zero-extended, or null for an access fault. `bytes` is 1, 2, 4 or 8. */
   read(address: number, bytes: number): bigint | null {
     const device = this.target(address, bytes);
-    return device === undefined ? null : device.read(address - device.base, bytes);
+    if (device === undefined) return null;
+    return BigInt.asUintN(bytes * 8, device.read(address - device.base, bytes));
   }
 
   /** False for an access fault. Only the low `bytes` of `value` reach the device. */

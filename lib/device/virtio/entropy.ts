@@ -35,7 +35,7 @@ export class VirtioEntropy extends VirtioDevice {
 
   /** Random bytes that the guest's next buffer waits for, 0 to `ENTROPY_BYTES_MAX`. */
   wanted(): number {
-    return this.get('wanted');
+    return Math.min(this.get('wanted'), ENTROPY_BYTES_MAX);
   }
 
   /** Fills posted buffers with `bytes`; bytes beyond the buffers are dropped. */
