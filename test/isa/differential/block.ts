@@ -1,0 +1,65 @@
+/**
+ * A random block: a machine state to start from and a list of units to run.
+ *
+ * A unit is an instruction, or a few that only make sense together (an address computed for an
+ * atomic operation). Branches go forward, to the start of a later unit or to the end, so every
+ * block ends; memory is reached only through two registers that point into the scratch area and
+ * are never written otherwise. The units themselves come from `unit-*.ts`.
+ */
+
+import {
+  SCRATCH_MIDDLE,
+  STACK_BELOW_MIDDLE,
+  STACK_POINTER,
+  type BlockContext,
+  type Unit,
+} from './context.js';
+import { Random } from './random.js';
+import { randomFloatRegister, randomInteger } from './operand.js';
+import { controlUnit } from './unit-control.js';
+import { floatUnit } from './unit-float.js';
+import { compressedUnit, integerUnit } from './unit-integer.js';
+import { atomicUnit, memoryUnit } from './unit-memory.js';
+
+export interface BlockState {
+  /** 32 registers, the first 0. */
+  readonly integer: readonly bigint[];
+  readonly float: readonly bigint[];
+  readonly fcsr: number;
+}
+
+export interface Block {
+  readonly seed: number;
+  readonly state: BlockState;
+  readonly units: readonly Unit[];
+}
+
+export function makeBlock(seed: number, unitCount: number): Block {
+  const random = new Random(seed);
+  const pointer = random.between(8, 15);
+  const pointerSkew = random.oneIn(4) ? random.below(16) : 0;
+  const stackSkew = random.oneIn(4) ? random.below(16) : 0;
+  const integer = Array.from({ length: 32 }, () => randomInteger(random));
+  integer[0] = 0n;
+  integer[STACK_POINTER] = BigInt(SCRATCH_MIDDLE - STACK_BELOW_MIDDLE + stackSkew);
+  integer[pointer] = BigInt(SCRATCH_MIDDLE + pointerSkew);
+  const float = Array.from({ length: 32 }, () => randomFloatRegister(random));
+  // Mostly a valid rounding mode; the others make every dynamic rounding a trap.
+  const mode = random.oneIn(12) ? random.below(8) : random.below(5);
+  const fcsr = (mode << 5) | random.below(32);
+
+  const context: BlockContext = { random, pointer, pointerSkew, unit: 0, unitCount };
+  const units: Unit[] = [];
+  for (; context.unit < unitCount; context.unit++) units.push(randomUnit(context));
+  return { seed, state: { integer, float, fcsr }, units };
+}
+
+function randomUnit(context: BlockContext): Unit {
+  const dice = context.random.below(100);
+  if (dice < 25) return integerUnit(context);
+  if (dice < 40) return compressedUnit(context);
+  if (dice < 55) return memoryUnit(context);
+  if (dice < 60) return atomicUnit(context);
+  if (dice < 92) return floatUnit(context);
+  return controlUnit(context);
+}

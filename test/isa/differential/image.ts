@@ -1,0 +1,149 @@
+/**
+ * Puts random blocks and the program around them into one ELF, and reads what came out of them.
+ *
+ * Memory: the program, its context and the scratch area below 64 KiB; above, the table of blocks,
+ * their inputs, their code, and the results, which are the signature.
+ */
+
+import { assert } from '../../../lib/base/assert.js';
+import type { Block, BlockState } from './block.js';
+import type { Instruction, Unit } from './context.js';
+import { writeElf } from './elf-writer.js';
+import {
+  assembleRuntime,
+  CONTEXT_ADDRESS,
+  CONTEXT_COUNT,
+  CONTEXT_INPUTS,
+  CONTEXT_RESULTS,
+  CONTEXT_TABLE,
+  DETAILED_RESULT_WORDS,
+  INPUT_BYTES,
+  RESULT_WORDS,
+  RUNTIME_ADDRESS,
+} from './runtime.js';
+
+const TABLE_ADDRESS = 0x8001_0000;
+const TABLE_ENTRY_BYTES = 16;
+const EBREAK = 0x0010_0073;
+
+export interface TestImage {
+  readonly elf: Uint8Array;
+  /** The signature: one result record a block. */
+  readonly begin: number;
+  readonly end: number;
+  readonly resultWords: number;
+}
+
+/** An instruction at its place. */
+export interface PlacedInstruction {
+  readonly unit: number;
+  readonly address: number;
+  readonly word: number;
+  readonly instruction: Instruction;
+}
+
+/** Where each instruction of a block that begins at `start` goes; `end` is the closing EBREAK. */
+export function placeBlock(
+  units: readonly Unit[],
+  start: number,
+): { readonly placed: readonly PlacedInstruction[]; readonly end: number } {
+  const starts: number[] = [];
+  let address = start;
+  for (const unit of units) {
+    starts.push(address);
+    for (const instruction of unit) address += instruction.bytes;
+  }
+  const end = address;
+  const placed: PlacedInstruction[] = [];
+  address = start;
+  units.forEach((unit, index) => {
+    for (const instruction of unit) {
+      const here = address;
+      // A prefix of a block has targets behind its end: they become the end.
+      const word = instruction.encode((target) => (starts[target] ?? end) - here);
+      placed.push({ unit: index, address, word, instruction });
+      address += instruction.bytes;
+    }
+  });
+  return { placed, end };
+}
+
+export function buildImage(blocks: readonly Block[], isDetailed: boolean): TestImage {
+  const inputs = TABLE_ADDRESS + TABLE_ENTRY_BYTES * blocks.length;
+  const code = inputs + INPUT_BYTES * blocks.length;
+  const chunks: Buffer[] = [];
+  const table = Buffer.alloc(TABLE_ENTRY_BYTES * blocks.length);
+  let address = code;
+  blocks.forEach((block, index) => {
+    const { placed, end } = placeBlock(block.units, address);
+    table.writeBigUInt64LE(BigInt(address), TABLE_ENTRY_BYTES * index);
+    table.writeBigUInt64LE(BigInt(end), TABLE_ENTRY_BYTES * index + 8);
+    const next = (end + 4 + 7) & ~7;
+    const size = (next >>> 0) - address;
+    chunks.push(blockBytes(placed, address, end, size));
+    address += size;
+  });
+  const results = (address + 0xfff) & ~0xfff;
+  const begin = results >>> 0;
+  const resultWords = isDetailed ? DETAILED_RESULT_WORDS : RESULT_WORDS;
+  const end = begin + 8 * resultWords * blocks.length;
+  const bytes = Buffer.alloc(address - RUNTIME_ADDRESS);
+  const put = (at: number, part: Uint8Array): void => bytes.set(part, at - RUNTIME_ADDRESS);
+  const runtime = assembleRuntime(isDetailed);
+  assert(RUNTIME_ADDRESS + runtime.length <= CONTEXT_ADDRESS, 'the program fits below its context');
+  put(RUNTIME_ADDRESS, runtime);
+  const setContext = (word: number, value: number): void => {
+    bytes.writeBigUInt64LE(BigInt(value), CONTEXT_ADDRESS - RUNTIME_ADDRESS + 8 * word);
+  };
+  setContext(CONTEXT_COUNT, blocks.length);
+  setContext(CONTEXT_TABLE, TABLE_ADDRESS);
+  setContext(CONTEXT_INPUTS, inputs);
+  setContext(CONTEXT_RESULTS, begin);
+  put(TABLE_ADDRESS, table);
+  blocks.forEach((block, index) => put(inputs + INPUT_BYTES * index, inputBytes(block.state)));
+  put(code, Buffer.concat(chunks));
+  const elf = writeElf({
+    entry: BigInt(RUNTIME_ADDRESS),
+    address: BigInt(RUNTIME_ADDRESS),
+    bytes,
+    memoryBytes: end - RUNTIME_ADDRESS,
+    symbols: { begin_signature: BigInt(begin), end_signature: BigInt(end) },
+  });
+  return { elf, begin, end, resultWords };
+}
+
+function blockBytes(
+  placed: readonly PlacedInstruction[],
+  start: number,
+  end: number,
+  size: number,
+): Buffer {
+  const bytes = Buffer.alloc(size);
+  for (const { address, word, instruction } of placed) {
+    if (instruction.bytes === 2) bytes.writeUInt16LE(word, address - start);
+    else bytes.writeUInt32LE(word, address - start);
+  }
+  bytes.writeUInt32LE(EBREAK, end - start);
+  return bytes;
+}
+
+function inputBytes({ integer, float, fcsr }: BlockState): Buffer {
+  const bytes = Buffer.alloc(INPUT_BYTES);
+  bytes.writeBigUInt64LE(BigInt(fcsr), 0);
+  float.forEach((value, index) => bytes.writeBigUInt64LE(value, 8 * (1 + index)));
+  integer.forEach((value, index) => {
+    if (index > 0) bytes.writeBigUInt64LE(value, 8 * (32 + index));
+  });
+  return bytes;
+}
+
+/** The result record of one block, as 64-bit words. */
+export function resultOf(image: TestImage, signature: Uint8Array, block: number): BigUint64Array {
+  const bytes = new DataView(signature.buffer, signature.byteOffset, signature.byteLength);
+  const words = new BigUint64Array(image.resultWords);
+  const start = 8 * image.resultWords * block;
+  for (let word = 0; word < words.length; word++) {
+    words[word] = bytes.getBigUint64(start + 8 * word, true);
+  }
+  return words;
+}
