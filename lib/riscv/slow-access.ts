@@ -18,7 +18,7 @@ import {
   type HartMemory,
 } from './hart-memory.js';
 import { HART_WORD } from './hart-state.js';
-import { STATUS_DONE, STATUS_LEAVE, STATUS_TRAP } from './interpreter/frame.js';
+import { STATUS_DONE, STATUS_LEAVE, STATUS_TRAP } from './semantics/access-frame.js';
 import type { HartImports } from './interpreter/instance.js';
 import type { Mmu } from './mmu.js';
 import type { Access } from './pmp.js';

@@ -5,7 +5,12 @@
 import type { WordBlock } from '../memory/word-block.js';
 import type { CsrFile } from './csr.js';
 import { HART_WORD } from './hart-state.js';
-import { STATUS_DONE, STATUS_LEAVE, STATUS_REDIRECTED, STATUS_TRAP } from './interpreter/frame.js';
+import {
+  STATUS_DONE,
+  STATUS_LEAVE,
+  STATUS_REDIRECTED,
+  STATUS_TRAP,
+} from './semantics/access-frame.js';
 import type { HartImports } from './interpreter/instance.js';
 import type { Mmu } from './mmu.js';
 import { EXCEPTION, MACHINE, MSTATUS, SUPERVISOR } from './privilege.js';

@@ -6,22 +6,25 @@
  * the interpreter binds registers to memory, a compiled region binds them to locals.
  */
 
-import type { BranchHint, Expr, FunctionSignature, Label, Local, Stmt, ValueType } from './ir.js';
+import type {
+  Binding,
+  BranchHint,
+  Expr,
+  FunctionSignature,
+  Label,
+  Local,
+  Stmt,
+  ValueType,
+} from './ir.js';
 import { Writer } from './writer.js';
 
 const TYPE_CODE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c };
 const VOID_TYPE = 0x40;
 
-/** Meaning of the names used by the instruction table. */
-export interface Binding {
-  operand(name: string): Expr;
-  assign(name: string, value: Expr): readonly Stmt[];
-  effect(name: string, args: readonly Expr[]): readonly Stmt[];
-}
-
 export interface Resolver {
   functionIndex(target: FunctionSignature): number;
   globalIndex(name: string): number;
+  typeIndex(signature: FunctionSignature): number;
 }
 
 export interface FunctionBody {
@@ -207,6 +210,13 @@ export class FunctionEmitter {
       case 'call':
         this.invoke(expr.target, expr.args);
         return;
+      case 'call-indirect':
+        for (const arg of expr.args) this.expression(arg);
+        this.expression(expr.index);
+        this.code.u8(0x11);
+        this.code.u32(this.resolver.typeIndex(expr.target));
+        this.code.u32(0);
+        return;
       case 'tee':
         this.expression(expr.value);
         this.code.u8(0x22);
@@ -276,6 +286,9 @@ export class FunctionEmitter {
         return;
       case 'assign':
         for (const inner of this.binding().assign(stmt.operand, stmt.value)) this.statement(inner);
+        return;
+      case 'bound':
+        this.statements(stmt.body, stmt.binding);
         return;
       case 'effect':
         for (const inner of this.binding().effect(stmt.name, stmt.args)) this.statement(inner);

@@ -70,6 +70,14 @@ export type Expr<T extends ValueType = ValueType> =
       readonly target: FunctionSignature;
       readonly args: readonly Expr[];
     }
+  | {
+      /** Calls entry `index` of the module's one table, which must have `target`'s type. */
+      readonly kind: 'call-indirect';
+      readonly type: T;
+      readonly target: FunctionSignature;
+      readonly index: Expr<'i32'>;
+      readonly args: readonly Expr[];
+    }
   | { readonly kind: 'tee'; readonly type: T; readonly local: Local<T>; readonly value: Expr<T> }
   | { readonly kind: 'global'; readonly type: T; readonly name: string }
   | { readonly kind: 'operand'; readonly type: T; readonly name: string };
@@ -114,7 +122,15 @@ export type Stmt =
   | { readonly kind: 'drop'; readonly value: Expr }
   | { readonly kind: 'unreachable' }
   | { readonly kind: 'assign'; readonly operand: string; readonly value: Expr }
-  | { readonly kind: 'effect'; readonly name: string; readonly args: readonly Expr[] };
+  | { readonly kind: 'effect'; readonly name: string; readonly args: readonly Expr[] }
+  | { readonly kind: 'bound'; readonly binding: Binding; readonly body: readonly Stmt[] };
+
+/** Meaning of the names used by the instruction table. */
+export interface Binding {
+  operand(name: string): Expr;
+  assign(name: string, value: Expr): readonly Stmt[];
+  effect(name: string, args: readonly Expr[]): readonly Stmt[];
+}
 
 export function local<T extends ValueType>(type: T): Local<T> {
   return { kind: 'local', type };
@@ -139,6 +155,14 @@ export function call<T extends ValueType>(
   args: readonly Expr[],
 ): Expr<T> {
   return { kind: 'call', type, target, args };
+}
+
+export function callIndirect<T extends ValueType>(
+  type: T,
+  target: FunctionSignature,
+  call: { readonly index: Expr<'i32'>; readonly args: readonly Expr[] },
+): Expr<T> {
+  return { kind: 'call-indirect', type, target, ...call };
 }
 
 export function tee<T extends ValueType>(target: Local<T>, value: Expr<T>): Expr<T> {
@@ -229,6 +253,11 @@ export function assign(name: string, value: Expr): Stmt {
 /** An action named by the instruction table, such as "jump"; the binding gives its meaning. */
 export function effect(name: string, args: readonly Expr[] = []): Stmt {
   return { kind: 'effect', name, args };
+}
+
+/** Statements whose names mean what `binding` says. */
+export function bound(binding: Binding, body: readonly Stmt[]): Stmt {
+  return { kind: 'bound', binding, body };
 }
 
 export const UNREACHABLE: Stmt = { kind: 'unreachable' };

@@ -5,7 +5,7 @@
  * `define`, then `finish`. A module always imports one shared memory as `env.memory`.
  */
 
-import { FunctionEmitter, type Binding, type FunctionBody, type Resolver } from './emit.js';
+import { FunctionEmitter, type FunctionBody, type Resolver } from './emit.js';
 import type { FunctionSignature, Local, Stmt, ValueType } from './ir.js';
 import { Writer } from './writer.js';
 
@@ -21,7 +21,6 @@ interface Defined {
   readonly signature: FunctionSignature;
   readonly params: readonly Local[];
   readonly body: readonly Stmt[];
-  readonly binding: Binding | undefined;
   readonly exported: boolean;
 }
 
@@ -30,7 +29,9 @@ export class ModuleBuilder implements Resolver {
   private readonly imports: FunctionSignature[] = [];
   private readonly defined: Defined[] = [];
   private readonly functions = new Map<string, number>();
+  private readonly importedGlobals: { name: string; type: ValueType }[] = [];
   private readonly globals: { name: string; type: ValueType }[] = [];
+  private tableEntries: number | null = null;
 
   private readonly memory: MemoryLimits;
 
@@ -49,21 +50,30 @@ export class ModuleBuilder implements Resolver {
     signature: FunctionSignature,
     params: readonly Local[],
     body: readonly Stmt[],
-    options: { readonly exported?: boolean; readonly binding?: Binding } = {},
+    options: { readonly exported?: boolean } = {},
   ): void {
     this.claim(signature, this.imports.length + this.defined.length);
     this.defined.push({
       signature,
       params,
       body,
-      binding: options.binding,
       exported: options.exported ?? false,
     });
   }
 
-  /** A mutable global that starts at zero. */
+  /** A mutable global that starts at zero; exported under its name. */
   defineGlobal(name: string, type: ValueType): void {
     this.globals.push({ name, type });
+  }
+
+  /** A mutable global of another module, `env.NAME`; before any `defineGlobal`. */
+  importGlobal(name: string, type: ValueType): void {
+    this.importedGlobals.push({ name, type });
+  }
+
+  /** The table of functions `env.table`, with at least `entries` places. */
+  importTable(entries: number): void {
+    this.tableEntries = entries;
   }
 
   functionIndex(target: FunctionSignature): number {
@@ -73,7 +83,8 @@ export class ModuleBuilder implements Resolver {
   }
 
   globalIndex(name: string): number {
-    const index = this.globals.findIndex((entry) => entry.name === name);
+    const all = [...this.importedGlobals, ...this.globals];
+    const index = all.findIndex((entry) => entry.name === name);
     if (index < 0) throw new Error(`wasm module: no global ${name}`);
     return index;
   }
@@ -115,13 +126,13 @@ export class ModuleBuilder implements Resolver {
 
   private emit(entry: Defined): FunctionBody {
     const emitter = new FunctionEmitter(this, entry.params);
-    emitter.statements(entry.body, entry.binding);
+    emitter.statements(entry.body);
     // Every path returns by a statement; the end of a body with a result is never reached.
     if (entry.signature.result !== null) emitter.statements([{ kind: 'unreachable' }]);
     return emitter.finish();
   }
 
-  private typeIndex(signature: FunctionSignature): number {
+  typeIndex(signature: FunctionSignature): number {
     const results = signature.result === null ? [] : [TYPE_CODE[signature.result]];
     const params = signature.params.map((type) => TYPE_CODE[type]);
     const key = [0x60, params.length, ...params, results.length, ...results].join(',');
@@ -132,12 +143,24 @@ export class ModuleBuilder implements Resolver {
   }
 
   private writeImports(body: Writer, types: readonly number[]): void {
-    body.u32(this.imports.length + 1);
+    const tables = this.tableEntries === null ? 0 : 1;
+    body.u32(this.imports.length + this.importedGlobals.length + tables + 1);
     for (const [index, entry] of this.imports.entries()) {
       body.name('env');
       body.name(entry.name);
       body.u8(0x00);
       body.u32(types[index] ?? 0);
+    }
+    for (const entry of this.importedGlobals) {
+      body.name('env');
+      body.name(entry.name);
+      body.raw([0x03, TYPE_CODE[entry.type], 0x01]);
+    }
+    if (this.tableEntries !== null) {
+      body.name('env');
+      body.name('table');
+      body.raw([0x01, 0x70, 0x00]);
+      body.u32(this.tableEntries);
     }
     body.name('env');
     body.name('memory');
@@ -159,7 +182,12 @@ export class ModuleBuilder implements Resolver {
 
   private writeExports(body: Writer): void {
     const exported = this.defined.filter((entry) => entry.exported);
-    body.u32(exported.length);
+    body.u32(exported.length + this.globals.length);
+    for (const [index, entry] of this.globals.entries()) {
+      body.name(entry.name);
+      body.u8(0x03);
+      body.u32(this.importedGlobals.length + index);
+    }
     for (const entry of exported) {
       body.name(entry.signature.name);
       body.u8(0x00);

@@ -4,21 +4,31 @@
  */
 
 import { unreachable } from '../../base/assert.js';
-import type { Binding } from '../../wasm/emit.js';
-import { br, brIf, call, set, unlikely, when, type Expr, type Stmt } from '../../wasm/ir.js';
+
+import {
+  br,
+  brIf,
+  call,
+  set,
+  unlikely,
+  when,
+  type Binding,
+  type Expr,
+  type Stmt,
+} from '../../wasm/ir.js';
 import { i32, i64 } from '../../wasm/ops.js';
 import { F_OFFSET, X_OFFSET, hartOffset } from '../hart-state.js';
 import type { Instruction } from '../table/index.js';
-import { atomicEffect } from './atomic-effects.js';
+import { atomicEffect } from '../semantics/atomic-effects.js';
 import {
   IMPORTS,
   STATUS_LEAVE,
   STATUS_REDIRECTED,
   STATUS_TRAP,
   ZERO,
-  type Frame,
-} from './frame.js';
-import { loadEffect, storeEffect, zeroBlockEffect } from './memory-effects.js';
+} from '../semantics/access-frame.js';
+import type { Frame } from './frame.js';
+import { loadEffect, storeEffect, zeroBlockEffect } from '../semantics/memory-effects.js';
 
 /** FS field of mstatus: 0 off, 3 (0x6000) dirty. */
 const FS_DIRTY = 0x6000;

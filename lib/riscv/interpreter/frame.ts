@@ -17,71 +17,15 @@ import {
 import { i32, i64 } from '../../wasm/ops.js';
 import { hartOffset } from '../hart-state.js';
 import { MAILBOX, SLOT_BYTES } from '../derived.js';
+import { ZERO, type AccessFrame, type FrameAddresses } from '../semantics/access-frame.js';
 
 /** Why `run` returned. */
 export const EXIT_BUDGET = 0;
 /** Interrupts, context or devices may have changed: look again before going on. */
 export const EXIT_RECHECK = 1;
 
-/** What slow operations report. */
-export const STATUS_DONE = 0;
-/** A trap was taken: pc holds the handler's address. */
-export const STATUS_TRAP = 1;
-/** Done, but leave generated code behind this instruction. */
-export const STATUS_LEAVE = 2;
-/** Done, and pc already holds where to go on. */
-export const STATUS_REDIRECTED = 3;
-
-const i32s = (count: number): readonly 'i32'[] => Array.from({ length: count }, () => 'i32');
-const slow = (name: string, params: number): FunctionSignature => ({
-  name,
-  params: i32s(params),
-  result: 'i32',
-});
-
-/** Functions of the hart that generated code calls; all return a status unless noted. */
-export const IMPORTS = {
-  /** (va low, va high, bytes): value in the mailbox, zero-extended. */
-  readSlow: slow('readSlow', 3),
-  /** (va low, va high, bytes): value from the mailbox. */
-  writeSlow: slow('writeSlow', 3),
-  /** (va low, va high, bytes, write): host address for LR, SC and AMO, or 0 after a trap. */
-  atomicAddress: slow('atomicAddress', 4),
-  /** (host address, bytes): a store by SC or AMO hit a page with code or page tables. */
-  specialStore: slow('specialStore', 2),
-  /** Fills the fetch TLB for pc. */
-  fetchSlow: slow('fetchSlow', 0),
-  /** (slot address): decodes the instruction of the slot. */
-  decodeSlot: slow('decodeSlot', 1),
-  /** Decodes the page-crossing instruction at pc into the cross slots. */
-  fetchCross: slow('fetchCross', 0),
-  /** (low word of the slot, imm): Zicsr and privileged instructions. */
-  system: slow('system', 2),
-  /** (writes): the FPU is off or not yet dirty. */
-  fpuAccess: slow('fpuAccess', 1),
-  /** (instruction bits): raises illegal instruction. */
-  illegal: slow('illegal', 1),
-  /** (va low, va high): cbo.zero where the fast way does not apply. */
-  zeroBlock: slow('zeroBlock', 2),
-} as const;
-
-export interface FrameAddresses {
-  /** Byte offset of the hart's block. */
-  readonly hart: number;
-  readonly mailbox: number;
-  readonly cross: number;
-  readonly ram: number;
-}
-
-export const ZERO = i32.const(0);
-
-/** Where results go: how `rd` and `frd` are written. */
-export interface RegisterFile {
-  assign(name: string, value: Expr): readonly Stmt[];
-}
-
 /** One instance per generated interpreter. */
-export class Frame {
+export class Frame implements AccessFrame {
   readonly address: FrameAddresses;
   readonly budget = local('i32');
   /** Address of the slot being executed. */
@@ -174,6 +118,14 @@ export class Frame {
       name: 'fflags',
       value: i32.and(this.fcsr(), i32.const(31)),
     };
+  }
+
+  onTrap(): readonly Stmt[] {
+    return [br(this.trap)];
+  }
+
+  onLeave(): readonly Stmt[] {
+    return [br(this.leave)];
   }
 
   mailbox(field: keyof typeof MAILBOX): number {

@@ -5,7 +5,7 @@
 
 import type { HartMemory } from '../hart-memory.js';
 import { WASM_PAGE_BYTES } from '../../memory/layout.js';
-import type { IMPORTS } from './frame.js';
+import type { IMPORTS } from '../semantics/access-frame.js';
 import { buildInterpreter } from './module.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */

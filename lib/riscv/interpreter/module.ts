@@ -10,9 +10,9 @@
  * `run(n)` stops after exactly n steps unless it returns EXIT_RECHECK earlier.
  */
 
-import type { Binding } from '../../wasm/emit.js';
 import {
   block,
+  bound,
   br,
   branchTable,
   brIf,
@@ -30,18 +30,16 @@ import { i32, i64 } from '../../wasm/ops.js';
 import { CROSS_SLOT_COUNT, FETCH_ENTRIES, SLOT_BYTES, SLOT_SPAN } from '../derived.js';
 import { defineFloatLibrary } from '../float/library.js';
 import { hartOffset } from '../hart-state.js';
-import { MULHU, type Instruction } from '../table/index.js';
+import { MULHU, flowOf, type Instruction } from '../table/index.js';
 import { InterpreterBinding } from './binding.js';
+import { EXIT_BUDGET, EXIT_RECHECK, Frame } from './frame.js';
 import {
-  EXIT_BUDGET,
-  EXIT_RECHECK,
-  Frame,
   IMPORTS,
   STATUS_REDIRECTED,
   ZERO,
   type FrameAddresses,
-} from './frame.js';
-import { defineSlowAccess } from './memory-effects.js';
+} from '../semantics/access-frame.js';
+import { defineSlowAccess } from '../semantics/memory-effects.js';
 import { OP_ROWS } from './slots.js';
 
 const RUN: FunctionSignature = { name: 'run', params: ['i32'], result: 'i32' };
@@ -56,43 +54,8 @@ export function buildInterpreter(addresses: FrameAddresses, memory: MemoryLimits
   const frame = new Frame(addresses);
   defineSlowAccess(module, frame);
   defineHashPage(module);
-  const binding: Binding = new CaseBinding(frame);
-  module.define(RUN, [frame.budget], runBody(frame), { exported: true, binding });
+  module.define(RUN, [frame.budget], runBody(frame), { exported: true });
   return module.finish();
-}
-
-/**
- * Delegates to the binding of the case being emitted. Cases announce themselves by the effect
- * "case", so that one emitter pass over the whole function can hold rows of the table.
- */
-class CaseBinding implements Binding {
-  private readonly frame: Frame;
-  private current: InterpreterBinding | null = null;
-
-  constructor(frame: Frame) {
-    this.frame = frame;
-  }
-
-  operand(name: string) {
-    return this.bound().operand(name);
-  }
-
-  assign(name: string, value: Parameters<Binding['assign']>[1]): readonly Stmt[] {
-    return this.bound().assign(name, value);
-  }
-
-  effect(name: string, args: Parameters<Binding['effect']>[1]): readonly Stmt[] {
-    if (!name.startsWith('case.')) return this.bound().effect(name, args);
-    const instruction = OP_ROWS[Number(name.slice(5))];
-    if (instruction === undefined) throw new Error(`interpreter: no row for ${name}`);
-    this.current = new InterpreterBinding(this.frame, instruction);
-    return [];
-  }
-
-  private bound(): InterpreterBinding {
-    if (this.current === null) throw new Error('interpreter: a name outside of a case');
-    return this.current;
-  }
 }
 
 function runBody(frame: Frame): readonly Stmt[] {
@@ -159,7 +122,7 @@ function executeSlots(frame: Frame, giveUp: readonly Stmt[]): readonly Stmt[] {
     crossCase(frame),
     illegal,
     frame.advance(),
-    ...OP_ROWS.map((instruction, index) => rowCase(frame, instruction, index)),
+    ...OP_ROWS.map((instruction) => rowCase(frame, instruction)),
   ];
   return [
     loop(frame.next, [
@@ -170,17 +133,18 @@ function executeSlots(frame: Frame, giveUp: readonly Stmt[]): readonly Stmt[] {
   ];
 }
 
-function rowCase(frame: Frame, instruction: Instruction, index: number): readonly Stmt[] {
-  const announce: Stmt = { kind: 'effect', name: `case.${index}`, args: [] };
-  const body = [announce, ...instruction.semantics];
-  const flow = instruction.semantics.flatMap((stmt) =>
-    stmt.kind === 'effect' && stmt.name.startsWith('jump') ? [stmt.name] : [],
-  )[0];
-  if (flow === 'jump-relative') {
-    return [...body, ...new InterpreterBinding(frame, instruction).jumpRelative()];
+function rowCase(frame: Frame, instruction: Instruction): readonly Stmt[] {
+  const binding = new InterpreterBinding(frame, instruction);
+  const body = bound(binding, instruction.semantics);
+  switch (flowOf(instruction)) {
+    case 'jump-relative':
+      return [body, ...binding.jumpRelative()];
+    case 'jump':
+      return [body, ...jumpTo(frame)];
+    case 'branch':
+    case 'none':
+      return [body, ...frame.advance()];
   }
-  if (flow === 'jump') return [...body, ...jumpTo(frame)];
-  return [...body, ...frame.advance()];
 }
 
 /** Jump to `target`: within the page by the slot pointer, else the far way. */

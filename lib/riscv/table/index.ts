@@ -10,6 +10,14 @@ import { SYSTEM } from './system.js';
 import type { Instruction } from './instruction.js';
 
 export { COMPRESSED, type CompressedInstruction, type Operands } from './compressed.js';
-export { LOAD_KINDS, MULHU, type Format, type Instruction, type LoadKind } from './instruction.js';
+export {
+  LOAD_KINDS,
+  MULHU,
+  flowOf,
+  type Flow,
+  type Format,
+  type Instruction,
+  type LoadKind,
+} from './instruction.js';
 
 export const INSTRUCTIONS: readonly Instruction[] = [...INTEGER, ...ATOMIC, ...FLOAT, ...SYSTEM];

@@ -146,3 +146,16 @@ export const MULHU: FunctionSignature = {
   params: ['i64', 'i64'],
   result: 'i64',
 };
+
+/** Where control goes behind an instruction: on, to a computed place, or by its immediate. */
+export type Flow = 'none' | 'jump' | 'jump-relative' | 'branch';
+
+export function flowOf(instruction: Instruction): Flow {
+  for (const stmt of instruction.semantics) {
+    if (stmt.kind !== 'effect') continue;
+    if (stmt.name === 'jump' || stmt.name === 'jump-relative' || stmt.name === 'branch') {
+      return stmt.name;
+    }
+  }
+  return 'none';
+}

@@ -1,11 +1,9 @@
 /**
- * Loads, stores and cbo.zero of the interpreter: the TLB is looked up inline; everything that it
+ * Loads, stores and cbo.zero of generated code: the TLB is looked up inline; everything that it
  * does not answer goes to the hart. A misaligned access within one page is still fast.
  */
 
 import {
-  br,
-  brIf,
   call,
   local,
   ret,
@@ -25,9 +23,9 @@ import {
   STATUS_LEAVE,
   STATUS_TRAP,
   ZERO,
-  type Frame,
+  type AccessFrame,
   type RegisterFile,
-} from './frame.js';
+} from './access-frame.js';
 
 type I64 = Expr<'i64'>;
 type I32 = Expr<'i32'>;
@@ -88,7 +86,7 @@ export const lowHalf = (value: I64): I32 => i32.wrap(value);
 export const highHalf = (value: I64): I32 => i32.wrap(i64.shrU(value, i64.const(32)));
 
 export function loadEffect(
-  frame: Frame,
+  frame: AccessFrame,
   registers: RegisterFile,
   access: { readonly kind: string; readonly address: I64 },
 ): readonly Stmt[] {
@@ -98,11 +96,11 @@ export function loadEffect(
   const slow = [
     ...frame.synchronise(),
     frame.slowCall(SLOW_LOAD, [virtual, frame.dataContext, i32.const(shape.bytes)]),
-    brIf(frame.trap, i32.eq(status, i32.const(STATUS_TRAP))),
+    when(i32.eq(status, i32.const(STATUS_TRAP)), frame.onTrap()),
     set(value, shape.extend(i64.load(ZERO, frame.mailbox('value')))),
     when(i32.eq(status, i32.const(STATUS_LEAVE)), [
       ...registers.assign(shape.destination, value),
-      br(frame.leave),
+      ...frame.onLeave(),
     ]),
   ];
   return [
@@ -132,7 +130,7 @@ function storeBytes(bytes: number, address: I32, value: I64): Stmt {
 }
 
 export function storeEffect(
-  frame: Frame,
+  frame: AccessFrame,
   access: { readonly bytes: number; readonly address: I64; readonly value: I64 },
 ): readonly Stmt[] {
   const { virtual, entry, status } = frame;
@@ -140,7 +138,10 @@ export function storeEffect(
     i64.store(ZERO, access.value, frame.mailbox('value')),
     ...frame.synchronise(),
     frame.slowCall(SLOW_STORE, [virtual, frame.dataContext, i32.const(access.bytes)]),
-    when(status, [brIf(frame.trap, i32.eq(status, i32.const(STATUS_TRAP))), br(frame.leave)]),
+    when(status, [
+      when(i32.eq(status, i32.const(STATUS_TRAP)), frame.onTrap()),
+      ...frame.onLeave(),
+    ]),
   ];
   return [
     set(virtual, access.address),
@@ -155,7 +156,7 @@ export function storeEffect(
 }
 
 /** cbo.zero clears the 64-byte block that holds the address (CMO specification, cbo.zero). */
-export function zeroBlockEffect(frame: Frame, address: I64): readonly Stmt[] {
+export function zeroBlockEffect(frame: AccessFrame, address: I64): readonly Stmt[] {
   const { virtual, entry, host } = frame;
   const clear = Array.from({ length: 8 }, (_, index) => i64.store(host, i64.const(0n), index * 8));
   const hit = tlbHit(entry, virtual, { half: TLB_WRITE_OFFSET, bytes: 1 });
@@ -170,8 +171,8 @@ export function zeroBlockEffect(frame: Frame, address: I64): readonly Stmt[] {
         // The fault address is that of the operand, not of the block.
         frame.slowCall(IMPORTS.zeroBlock, [lowHalf(address), highHalf(address)]),
         when(frame.status, [
-          brIf(frame.trap, i32.eq(frame.status, i32.const(STATUS_TRAP))),
-          br(frame.leave),
+          when(i32.eq(frame.status, i32.const(STATUS_TRAP)), frame.onTrap()),
+          ...frame.onLeave(),
         ]),
       ],
       'likely',
@@ -180,12 +181,12 @@ export function zeroBlockEffect(frame: Frame, address: I64): readonly Stmt[] {
 }
 
 /** Misaligned accesses within a page that the TLB holds; the rest is the hart's. */
-export function defineSlowAccess(module: ModuleBuilder, frame: Frame): void {
+export function defineSlowAccess(module: ModuleBuilder, frame: AccessFrame): void {
   defineOne(module, SLOW_LOAD, frame);
   defineOne(module, SLOW_STORE, frame);
 }
 
-function defineOne(module: ModuleBuilder, signature: FunctionSignature, frame: Frame): void {
+function defineOne(module: ModuleBuilder, signature: FunctionSignature, frame: AccessFrame): void {
   const isLoad = signature === SLOW_LOAD;
   const half = isLoad ? 0 : TLB_WRITE_OFFSET;
   const virtual = local('i64');

@@ -1,14 +1,14 @@
 /**
- * LR, SC and AMO of the interpreter. One hart runs at a time on its memory (pages are owned), so
+ * LR, SC and AMO of generated code. One hart runs at a time on its memory (pages are owned), so
  * that an atomic is a plain load and store; what makes SC succeed is defined in
  * docs/DIVERGENCES.md: the hart's own reservation and an unchanged value.
  */
 
-import { br, brIf, call, set, unlikely, when, type Expr, type Stmt } from '../../wasm/ir.js';
+import { call, set, unlikely, when, type Expr, type Stmt } from '../../wasm/ir.js';
 import { i32, i64 } from '../../wasm/ops.js';
 import { TLB_WRITE_OFFSET } from '../derived.js';
 import { hartOffset } from '../hart-state.js';
-import { IMPORTS, ZERO, type Frame, type RegisterFile } from './frame.js';
+import { IMPORTS, ZERO, type AccessFrame, type RegisterFile } from './access-frame.js';
 import { highHalf, hostAddress, lowHalf, tlbEntry, tlbHit } from './memory-effects.js';
 
 type I64 = Expr<'i64'>;
@@ -22,7 +22,7 @@ interface AtomicAccess {
 }
 
 export function atomicEffect(
-  frame: Frame,
+  frame: AccessFrame,
   registers: RegisterFile,
   access: AtomicAccess,
 ): readonly Stmt[] {
@@ -36,13 +36,13 @@ export function atomicEffect(
   }
 }
 
-const read = (frame: Frame, bytes: number): I64 =>
+const read = (frame: AccessFrame, bytes: number): I64 =>
   bytes === 4 ? i64.load32S(frame.host) : i64.load(frame.host);
-const write = (frame: Frame, bytes: number, value: I64): Stmt =>
+const write = (frame: AccessFrame, bytes: number, value: I64): Stmt =>
   bytes === 4 ? i64.store32(frame.host, value) : i64.store(frame.host, value);
 
 /** Sets `host`, and `status` to 1 if the page holds code or page tables. */
-function findHost(frame: Frame, access: AtomicAccess, writes: boolean): readonly Stmt[] {
+function findHost(frame: AccessFrame, access: AtomicAccess, writes: boolean): readonly Stmt[] {
   const half = writes ? TLB_WRITE_OFFSET : 0;
   const { virtual, entry, host } = frame;
   const args = [
@@ -61,7 +61,7 @@ function findHost(frame: Frame, access: AtomicAccess, writes: boolean): readonly
       [
         ...frame.synchronise(),
         set(host, call('i32', IMPORTS.atomicAddress, args)),
-        brIf(frame.trap, i32.eqz(host)),
+        when(i32.eqz(host), frame.onTrap()),
         set(frame.status, i32.load(ZERO, frame.mailbox('special'))),
       ],
       'likely',
@@ -70,21 +70,22 @@ function findHost(frame: Frame, access: AtomicAccess, writes: boolean): readonly
 }
 
 /** Behind a store to a special page: drop what was derived from it and leave. */
-function afterStore(frame: Frame, bytes: number): Stmt {
+function afterStore(frame: AccessFrame, bytes: number): Stmt {
   return unlikely(frame.status, [
     frame.slowCall(IMPORTS.specialStore, [frame.host, i32.const(bytes)]),
-    br(frame.leave),
+    ...frame.onLeave(),
   ]);
 }
 
-const reservation = (frame: Frame): number => frame.address.hart + hartOffset('reservation');
-const reservedValue = (frame: Frame): number => frame.address.hart + hartOffset('reservedValue');
+const reservation = (frame: AccessFrame): number => frame.address.hart + hartOffset('reservation');
+const reservedValue = (frame: AccessFrame): number =>
+  frame.address.hart + hartOffset('reservedValue');
 /** The reservation names a place in RAM: 1 + byte offset. */
-const placeOf = (frame: Frame): I64 =>
+const placeOf = (frame: AccessFrame): I64 =>
   i64.extendI32U(i32.add(i32.sub(frame.host, i32.const(frame.address.ram)), i32.const(1)));
 
 function loadReserved(
-  frame: Frame,
+  frame: AccessFrame,
   registers: RegisterFile,
   access: AtomicAccess,
 ): readonly Stmt[] {
@@ -98,7 +99,7 @@ function loadReserved(
 }
 
 function storeConditional(
-  frame: Frame,
+  frame: AccessFrame,
   registers: RegisterFile,
   access: AtomicAccess,
 ): readonly Stmt[] {
@@ -123,12 +124,12 @@ function storeConditional(
   ];
 }
 
-function unlessNone(frame: Frame, body: readonly Stmt[]): Stmt {
+function unlessNone(frame: AccessFrame, body: readonly Stmt[]): Stmt {
   return when(i64.ne(i64.load(ZERO, reservation(frame)), i64.const(0n)), body);
 }
 
 function memoryOperation(
-  frame: Frame,
+  frame: AccessFrame,
   registers: RegisterFile,
   access: AtomicAccess,
 ): readonly Stmt[] {
