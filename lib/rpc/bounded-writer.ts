@@ -22,19 +22,18 @@ export interface WritableStream<T> {
 export class BoundedWriter<T> {
   private readonly stream: WritableStream<T>;
   private readonly limitBytes: number;
-  private readonly onRoom: () => void;
+  private readonly onIdle: () => void;
   private readonly waiting: { readonly message: T; readonly bytes: number }[] = [];
   private head = 0;
   private blocked = false;
   private closed = false;
-  private refused = false;
   private size = 0;
 
-  /** `onRoom` is called when the queue is empty again after an offer was refused. */
-  constructor(stream: WritableStream<T>, limitBytes: number, onRoom: () => void = () => {}) {
+  /** `onIdle` is called each time that HTTP/2 takes more after it had asked to wait. */
+  constructor(stream: WritableStream<T>, limitBytes: number, onIdle: () => void) {
     this.stream = stream;
     this.limitBytes = limitBytes;
-    this.onRoom = onRoom;
+    this.onIdle = onIdle;
   }
 
   get queuedBytes(): number {
@@ -56,10 +55,7 @@ export class BoundedWriter<T> {
       this.send(message);
       return true;
     }
-    if (this.size > 0 && this.size + bytes > this.limitBytes) {
-      this.refused = true;
-      return false;
-    }
+    if (this.size > 0 && this.size + bytes > this.limitBytes) return false;
     this.waiting.push({ message, bytes });
     this.size += bytes;
     return true;
@@ -89,10 +85,7 @@ export class BoundedWriter<T> {
       this.send(next.message);
     }
     this.forgetSent();
-    if (this.size === 0 && this.refused && !this.closed) {
-      this.refused = false;
-      this.onRoom();
-    }
+    if (this.isIdle && !this.closed) this.onIdle();
   }
 
   /** Lets go of the messages that were sent, in runs, so that a busy queue costs no copying. */

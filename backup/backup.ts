@@ -1,0 +1,411 @@
+/**
+ * The backup's role: follows a primary, keeps its log, replays it, and takes over.
+ *
+ *      primary --> channel --> core --accept--> replica: log tail, log file, machine
+ *                                   --claim---> arbiter
+ *                                   --drain---> machine at the end of its log --> promote.ts
+ *
+ * Every decision is the core's. The replica swallows its output until it is promoted.
+ */
+
+import { LockstepError } from '../lib/base/error.js';
+import type { HartListener } from '../lib/host/hart-host.js';
+import type { MachineStop } from '../lib/machine/machine.js';
+import { askArbiter } from '../lib/node/ask-arbiter.js';
+import { CoreDriver } from '../lib/node/core-driver.js';
+import type { MachineSpec } from '../lib/node/machine-spec.js';
+import type { Node } from '../lib/node/node.js';
+import {
+  notPrimary,
+  type AttachCall,
+  type ReplicateCall,
+  type RoleServices,
+  type RoleStatus,
+  type WatchCall,
+} from '../lib/node/role.js';
+import type { Holder } from '../lib/protocol/arbiter.js';
+import { BackupCore } from '../lib/protocol/backup-core.js';
+import type { BackupEffect, BackupInput, HaltCause } from '../lib/protocol/backup-contract.js';
+import type { Takeover } from '../lib/protocol/primary-contract.js';
+import { errorOfCloseReason } from '../lib/rpc/close-reason.js';
+import type { Batch, Heartbeat } from '../lib/rpc/generated/lockstep/v1/replication.js';
+import type { Primary } from '../primary/primary.js';
+import { BackupChannel, type PrimaryMessage } from './channel.js';
+import { becomePrimary } from './promote.js';
+import { readBatch } from './receive.js';
+import { Replica, type AcceptedBatch } from './replica.js';
+import { BackupMeters, describeBackup } from './status.js';
+import { SnapshotReceiver, type ReceivedMachine } from './transfer.js';
+
+export interface BackupOptions {
+  readonly node: Node;
+  readonly spec: MachineSpec;
+  /** Where a primary may be found. */
+  readonly connect: readonly string[];
+}
+
+/** How the life of a backup ends, other than by an error. */
+export type BackupOutcome =
+  | { readonly kind: 'promoted'; readonly primary: Primary }
+  /** The guest was switched off in order, and nobody is needed to go on. */
+  | { readonly kind: 'stopped'; readonly stop: MachineStop };
+
+export class Backup implements RoleServices {
+  readonly done: Promise<BackupOutcome>;
+  private readonly options: BackupOptions;
+  private readonly core: BackupCore;
+  private readonly driver: CoreDriver<BackupInput, BackupEffect>;
+  private readonly channel: BackupChannel;
+  private readonly meters: BackupMeters;
+  private replica: Replica;
+  /** A snapshot on its way; the replica before it is of no use any more. */
+  private receiver: SnapshotReceiver | null = null;
+  /** Log that came while the snapshot was being loaded. */
+  private deferred: { stream: number; message: Batch }[] | null = null;
+  private rebuilding: Promise<void> | null = null;
+  private dialing: Extract<BackupEffect, { kind: 'dial' }> | null = null;
+  private pending: readonly AcceptedBatch[] = [];
+  private drainTo: bigint | null = null;
+  private stop: MachineStop | null = null;
+  private divergence: LockstepError | null = null;
+  private settle: {
+    resolve: (outcome: BackupOutcome) => void;
+    reject: (error: unknown) => void;
+  };
+
+  private constructor(options: BackupOptions, replica: Replica) {
+    const { node, connect } = options;
+    this.options = options;
+    this.replica = replica;
+    this.settle = { resolve: () => undefined, reject: () => undefined };
+    this.done = new Promise((resolve, reject) => {
+      this.settle = { resolve, reject };
+    });
+    this.core = new BackupCore({
+      limits: node.limits,
+      addresses: connect,
+      position: 0n,
+      logEpoch: 0n,
+    });
+    this.driver = new CoreDriver({
+      core: this.core,
+      perform: (effect) => this.perform(effect),
+      tick: (loopLagMs) => ({ kind: 'tick', loopLagMs }),
+      onFailure: (error) => this.fail(error),
+    });
+    this.channel = new BackupChannel({
+      node,
+      digest: () => this.replica.hart.digest,
+      chainAt: (seq) => this.replica.tail.hashAt(seq) ?? new Uint8Array(0),
+      steps: () => this.replica.hart.progress().steps,
+      give: (input) => this.driver.give(input),
+      receive: (stream, message, more) => this.receive(stream, message, more),
+    });
+    this.meters = new BackupMeters({
+      node,
+      core: this.core,
+      replica: () => this.replica,
+    });
+  }
+
+  /** Builds the machine. Errors: as HartPort.start and createLogFiles. */
+  static async create(options: BackupOptions): Promise<Backup> {
+    const replica = await Replica.powerOn(options.spec, options.node.stateDir);
+    return new Backup(options, replica);
+  }
+
+  get digest(): string {
+    return this.replica.hart.digest;
+  }
+
+  /** Where the log is written, null without a state directory. */
+  get logDirectory(): string | null {
+    return this.replica.files?.directory ?? null;
+  }
+
+  start(): void {
+    const { node } = this.options;
+    node.journal.role = 'backup';
+    node.setRole(this);
+    this.meters.publishRole('backup');
+    this.replica.hart.listen(this.listener(this.replica));
+    this.driver.give({ kind: 'start' });
+  }
+
+  status(): RoleStatus {
+    return describeBackup({
+      core: this.core,
+      replica: this.replica,
+      meters: this.meters,
+      primaryAddress: this.channel.primaryAddress,
+      stop: this.stop,
+      divergence: this.divergence,
+    });
+  }
+
+  replicate(call: ReplicateCall): void {
+    const primary = this.channel.primaryAddress;
+    call.resume();
+    throw errorOfCloseReason('not-primary', primary === null ? '' : `it is at ${primary}`, {
+      epoch: this.core.figures().epoch,
+      ...(primary === null ? {} : { primary }),
+    });
+  }
+
+  attach(call: AttachCall): void {
+    call.resume();
+    throw notPrimary(this.channel.primaryAddress, this.core.figures().epoch);
+  }
+
+  watch(_call: WatchCall): void {
+    throw notPrimary(this.channel.primaryAddress, this.core.figures().epoch);
+  }
+
+  async close(): Promise<void> {
+    this.driver.stop();
+    this.channel.drop();
+    await this.replica.close();
+  }
+
+  private listener(replica: Replica): HartListener {
+    return {
+      onProgress: () => this.noteProgress(replica),
+      onStopped: (stop) => {
+        this.stop = stop;
+        this.noteProgress(replica);
+      },
+      onDiverged: (error) => this.noteDivergence(replica, error),
+      onFatal: (error) => this.fail(error),
+    };
+  }
+
+  /** Tells the core how far the machine is. */
+  private noteProgress(replica: Replica): void {
+    if (replica !== this.replica || this.receiver !== null) return;
+    const { seq } = replica.hart.progress();
+    replica.replayed(seq);
+    this.driver.give({ kind: 'replayed', seq });
+    if (this.drainTo === null || seq < this.drainTo) return;
+    this.drainTo = null;
+    this.driver.give({ kind: 'drained', seq });
+  }
+
+  private noteDivergence(replica: Replica, error: LockstepError): void {
+    this.divergence = error;
+    this.meters.noteDivergence();
+    const { node } = this.options;
+    const again =
+      replica.files === null ? '' : `lockstep replay --log ${replica.files.directory}`;
+    node.journal.note({
+      event: 'diverged',
+      detail: error.message,
+      fields: { ...error.fields, ...(again === '' ? {} : { reproduce: again }) },
+    });
+    this.driver.give({ kind: 'diverged', seq: replica.hart.progress().seq });
+  }
+
+  private receive(stream: number, message: PrimaryMessage, more: boolean): void {
+    switch (message.$case) {
+      case 'accepted': {
+        const { epoch, firstSeq, snapshot } = message.value;
+        this.driver.give({
+          kind: 'hello-answered',
+          stream,
+          epoch,
+          mode: snapshot ? 'snapshot' : 'resume',
+          seq: snapshot ? 0n : firstSeq - 1n,
+        });
+        return;
+      }
+      case 'batch':
+        return this.receiveBatch(stream, message.value, more);
+      case 'heartbeat':
+        return this.receiveHeartbeat(stream, message.value);
+      case 'history':
+      case 'snapshot':
+        this.driver.give({ kind: 'snapshot-chunk', stream });
+        return this.receiveSnapshot(stream, message);
+    }
+  }
+
+  private receiveBatch(stream: number, message: Batch, more: boolean): void {
+    if (this.deferred !== null) {
+      this.deferred.push({ stream, message });
+      return this.driver.give({ kind: 'snapshot-chunk', stream });
+    }
+    const { replica } = this;
+    const { input, batches } = readBatch(message, replica.tail, stream, more);
+    this.pending = batches;
+    this.meters.noteBatch(message, batches);
+    this.driver.give(input);
+    this.replica.released(message.releasedSeq);
+    this.noteProgress(this.replica);
+  }
+
+  private receiveHeartbeat(stream: number, message: Heartbeat): void {
+    const { epoch, recordedSeq: lastSeq, releasedSeq } = message;
+    this.channel.noteHeartbeat(message.sentNs);
+    this.meters.noteHeartbeat(message);
+    this.noteProgress(this.replica);
+    this.driver.give({ kind: 'heartbeat', stream, epoch, lastSeq, releasedSeq });
+    this.replica.released(releasedSeq);
+  }
+
+  private receiveSnapshot(
+    stream: number,
+    message: Extract<PrimaryMessage, { $case: 'history' | 'snapshot' }>,
+  ): void {
+    const { receiver } = this;
+    if (receiver === null) return;
+    try {
+      if (message.$case === 'history') return receiver.takeHistory(message.value);
+      const received = receiver.takeChunk(message.value);
+      if (received === null) return;
+      this.load(stream, received).catch((error: unknown) => this.failSnapshot(stream, error));
+    } catch (error) {
+      this.failSnapshot(stream, error);
+    }
+  }
+
+  private failSnapshot(stream: number, error: unknown): void {
+    if (!(error instanceof LockstepError)) return this.fail(error);
+    this.options.node.journal.note({ event: 'snapshot refused', detail: error.message });
+    this.driver.give({ kind: 'snapshot-failed', stream });
+  }
+
+  /** Puts the machine that was received in the place of the one that was here. */
+  private async load(stream: number, received: ReceivedMachine): Promise<void> {
+    const { node, spec } = this.options;
+    const before = this.replica;
+    this.deferred = [];
+    try {
+      const replica = await Replica.restore(spec, node.stateDir, received);
+      await before.close();
+      this.replica = replica;
+      this.receiver = null;
+      replica.hart.listen(this.listener(replica));
+      this.driver.give({ kind: 'snapshot-loaded', stream, seq: received.seq });
+    } finally {
+      const { deferred } = this;
+      this.deferred = null;
+      for (const one of deferred) this.receiveBatch(one.stream, one.message, false);
+    }
+  }
+
+  /**
+   * Dials with a replica that is what the core thinks it is: one that was given up for a snapshot
+   * which never came is built anew first.
+   */
+  private dial(effect: Extract<BackupEffect, { kind: 'dial' }>): void {
+    this.dialing = effect;
+    if (this.receiver === null && this.rebuilding === null) return this.channel.dial(effect);
+    this.rebuilding ??= this.rebuild()
+      .then(() => {
+        this.rebuilding = null;
+        if (this.dialing !== null) this.channel.dial(this.dialing);
+      })
+      .catch((error: unknown) => this.fail(error));
+  }
+
+  private async rebuild(): Promise<void> {
+    const { node, spec } = this.options;
+    const before = this.replica;
+    const replica = await Replica.powerOn(spec, node.stateDir);
+    await before.close();
+    this.replica = replica;
+    this.receiver = null;
+    replica.hart.listen(this.listener(replica));
+  }
+
+  private perform(effect: BackupEffect): void {
+    switch (effect.kind) {
+      case 'transition':
+        return this.noteTransition(effect.from, effect.to, effect.cause);
+      case 'dial':
+        return this.dial(effect);
+      case 'send-hello':
+        return this.channel.sendHello(effect);
+      case 'load-snapshot':
+        this.receiver = new SnapshotReceiver();
+        return;
+      case 'send-ack':
+        return this.channel.sendAck(effect);
+      case 'accept':
+        for (const batch of this.pending) this.replica.accept(batch);
+        this.pending = [];
+        return;
+      case 'close-stream':
+        return this.channel.closeStream(effect);
+      case 'claim':
+        askArbiter(this.options.node, effect.generation, (answer) => {
+          this.driver.give({ kind: 'claimed', generation: effect.generation, answer });
+        });
+        return;
+      case 'drain':
+        this.drainTo = effect.throughSeq;
+        // The machine may be there already; the core takes no input before its effects are done.
+        setImmediate(() => this.noteProgress(this.replica));
+        return;
+      case 'become-primary':
+        return this.promote(effect.takeover);
+      case 'halt':
+        return this.halt(effect.cause, effect.holder);
+    }
+  }
+
+  private noteTransition(from: string, to: string, cause: string): void {
+    const { node } = this.options;
+    node.journal.epoch = this.core.figures().epoch;
+    const isCandidate = to === 'arbitrating' || to === 'promoting';
+    if (isCandidate) node.journal.role = 'candidate';
+    node.journal.note({ event: `${from} -> ${to}`, detail: cause });
+    this.meters.noteTransition(to, cause);
+  }
+
+  private promote(takeover: Takeover): void {
+    const { node } = this.options;
+    const { hart, tail, files, histories } = this.replica;
+    this.driver.stop();
+    this.channel.drop();
+    hart.listen(null);
+    this.meters.close();
+    const { stop } = this;
+    const primary = becomePrimary({ node, hart, tail, files, histories, stop }, takeover);
+    this.settle.resolve({ kind: 'promoted', primary });
+  }
+
+  private halt(cause: HaltCause, holder: Holder | null): void {
+    this.channel.drop();
+    switch (cause) {
+      case 'stopped':
+        this.meters.publishRole('stopped');
+        this.settle.resolve({
+          kind: 'stopped',
+          stop: this.stop ?? { cause: 'power-off', status: 0 },
+        });
+        return;
+      case 'lost-arbitration': {
+        this.meters.publishRole('fenced');
+        const where = holder === null ? '' : `; the primary is at ${holder.address}`;
+        const fields = holder === null ? {} : { primary: holder.address };
+        this.fail(
+          new LockstepError('FENCED', `another node holds the next generation${where}`, fields),
+        );
+        return;
+      }
+      case 'diverged':
+        this.meters.publishRole('stopped');
+        this.fail(this.divergence ?? new LockstepError('DIVERGED', 'the replica differs'));
+        return;
+      case 'incompatible':
+        this.fail(new LockstepError('INCOMPATIBLE_PEER', this.channel.lastRefusal));
+        return;
+    }
+  }
+
+  private fail(error: unknown): void {
+    this.driver.stop();
+    this.channel.drop();
+    this.settle.reject(error);
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The backup's machine and the log it was built from: one cannot be replaced without the other.
+ *
+ * A replica begins at power-on or at a snapshot. It keeps every batch it accepted (in memory, and
+ * in a file where there is a state directory), feeds the machine, and knows which outputs the
+ * primary has let out and which of the log's state hashes the machine has passed.
+ *
+ * Invariant: the machine is fed exactly what the tail holds, in the same order.
+ */
+
+import type { LogEntry, OutputStream } from '../lib/event/event.js';
+import type { Batch } from '../lib/event/batch.js';
+import { startOfChain } from '../lib/host/log-store/meta.js';
+import { HartPort } from '../lib/node/hart-port.js';
+import { createLogFiles, type LogFiles } from '../lib/node/log-files.js';
+import { LogTail, type TailBatch } from '../lib/node/log-tail.js';
+import type { MachineSpec } from '../lib/node/machine-spec.js';
+import type { StreamHistory } from '../lib/node/stream-history.js';
+import type { ReceivedMachine } from './transfer.js';
+
+interface Mark {
+  readonly seq: bigint;
+  readonly stream: OutputStream;
+  readonly offset: bigint;
+}
+
+interface Check {
+  readonly seq: bigint;
+  readonly step: bigint;
+}
+
+export interface AcceptedBatch {
+  readonly decoded: Batch;
+  readonly kept: TailBatch;
+}
+
+export class Replica {
+  readonly hart: HartPort;
+  readonly tail: LogTail;
+  readonly files: LogFiles | null;
+  readonly histories: ReadonlyMap<OutputStream, StreamHistory>;
+  /** State hashes that compared equal, and the step of the newest. */
+  checksPassed = 0;
+  lastCheckedStep = 0n;
+  private readonly marks: Mark[] = [];
+  private readonly checks: Check[] = [];
+
+  private constructor(parts: {
+    hart: HartPort;
+    tail: LogTail;
+    files: LogFiles | null;
+    histories: ReadonlyMap<OutputStream, StreamHistory>;
+  }) {
+    this.hart = parts.hart;
+    this.tail = parts.tail;
+    this.files = parts.files;
+    this.histories = parts.histories;
+  }
+
+  /** A machine at power-on. Errors: as HartPort.start and createLogFiles. */
+  static async powerOn(spec: MachineSpec, stateDir: string | null): Promise<Replica> {
+    const hart = await HartPort.start(spec, { kind: 'boot' }, { kind: 'replay', firstSeq: 1n });
+    const start = startOfChain(hart.digest);
+    const files = stateDir === null ? null : createLogFiles(stateDir, spec, hart.digest, start);
+    const tail = new LogTail({ seq: 0n, hash: start.previousHash }, files);
+    return new Replica({ hart, tail, files, histories: new Map() });
+  }
+
+  /** A machine that another node has run so far. Errors: also BAD_SNAPSHOT. */
+  static async restore(
+    spec: MachineSpec,
+    stateDir: string | null,
+    received: ReceivedMachine,
+  ): Promise<Replica> {
+    const { seq, chain, snapshot, histories } = received;
+    const firstSeq = seq + 1n;
+    const start = { kind: 'snapshot', snapshot } as const;
+    const hart = await HartPort.start(spec, start, { kind: 'replay', firstSeq });
+    const begin = { firstSeq, previousHash: chain };
+    const files = stateDir === null ? null : createLogFiles(stateDir, spec, hart.digest, begin);
+    const tail = new LogTail({ seq, hash: chain }, files);
+    return new Replica({ hart, tail, files, histories });
+  }
+
+  /** Keeps a batch and gives it to the machine. */
+  accept({ decoded, kept }: AcceptedBatch): void {
+    this.tail.append(kept);
+    this.hart.host.feed(decoded.entries);
+    for (const entry of decoded.entries) this.note(entry);
+  }
+
+  /** Outputs marked up to entry `seq` have left the primary. */
+  released(seq: bigint): void {
+    const last = new Map<OutputStream, bigint>();
+    let count = 0;
+    for (const mark of this.marks) {
+      if (mark.seq > seq) break;
+      last.set(mark.stream, mark.offset);
+      count += 1;
+    }
+    this.marks.splice(0, count);
+    for (const [stream, offset] of last) this.hart.host.released(stream, offset);
+  }
+
+  /** The machine has applied the log up to entry `seq`. */
+  replayed(seq: bigint): void {
+    let count = 0;
+    for (const check of this.checks) {
+      if (check.seq > seq) break;
+      this.lastCheckedStep = check.step;
+      count += 1;
+    }
+    this.checks.splice(0, count);
+    this.checksPassed += count;
+  }
+
+  async close(): Promise<void> {
+    await this.hart.stop();
+    await this.files?.close();
+  }
+
+  private note({ seq, event }: LogEntry): void {
+    if (event.kind === 'output-mark') {
+      this.marks.push({ seq, stream: event.stream, offset: event.offset });
+    } else if (event.kind === 'state-hash') this.checks.push({ seq, step: event.step });
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The machine of a node: a HartHost whose listener can change hands, so that a promotion passes
+ * the running machine from the backup's role to the primary's.
+ *
+ * Reports that arrive while nobody listens are kept in order and given to the next listener: a
+ * machine may be built and started before the arbiter has allowed it to matter.
+ */
+
+import { HartHost, type HartListener, type HartProgress } from '../host/hart-host.js';
+import type { HostRole, HostStart } from '../host/hart-messages.js';
+import type { MachineSpec } from './machine-spec.js';
+
+type Report = (listener: HartListener) => void | Promise<void>;
+
+export class HartPort {
+  readonly host: HartHost;
+  private readonly relay: Relay;
+
+  private constructor(host: HartHost, relay: Relay) {
+    this.host = host;
+    this.relay = relay;
+  }
+
+  /** Builds the machine. Reports wait until `listen`. Errors: as HartHost.start. */
+  static async start(spec: MachineSpec, start: HostStart, role: HostRole): Promise<HartPort> {
+    const relay = new Relay();
+    const host = await HartHost.start({
+      config: spec.config,
+      images: spec.images,
+      start,
+      role,
+      listener: relay.listener,
+      ...(spec.machineFactory === null ? {} : { machineFactory: spec.machineFactory }),
+    });
+    return new HartPort(host, relay);
+  }
+
+  get digest(): string {
+    return this.host.digest;
+  }
+
+  progress(): HartProgress {
+    return this.host.progress();
+  }
+
+  /** Gives `listener` what waits, and then every report; null makes reports wait. */
+  listen(listener: HartListener | null): void {
+    this.relay.listen(listener);
+  }
+
+  stop(): Promise<void> {
+    this.relay.listen(null);
+    return this.host.stop();
+  }
+}
+
+class Relay {
+  readonly listener: HartListener;
+  private target: HartListener | null = null;
+  private waiting: { report: Report; done: () => void; failed: (error: unknown) => void }[] = [];
+
+  constructor() {
+    this.listener = {
+      onEntries: (entries) => this.pass((target) => target.onEntries?.(entries)),
+      onOutput: (output) => this.pass((target) => target.onOutput?.(output)),
+      onInputLogged: (input) => void this.pass((target) => target.onInputLogged?.(input)),
+      onProgress: (progress) => this.target?.onProgress?.(progress),
+      onStopped: (stop, seq) => void this.pass((target) => target.onStopped?.(stop, seq)),
+      onDiverged: (error) => void this.pass((target) => target.onDiverged?.(error)),
+      onFatal: (error) => void this.pass((target) => target.onFatal(error)),
+    };
+  }
+
+  listen(target: HartListener | null): void {
+    this.target = target;
+    if (target === null) return;
+    for (const { report, done, failed } of this.waiting.splice(0)) {
+      Promise.resolve(report(target)).then(done, failed);
+    }
+  }
+
+  private pass(report: Report): void | Promise<void> {
+    if (this.target !== null) return report(this.target);
+    return new Promise((done, failed) => {
+      this.waiting.push({ report, done, failed });
+    });
+  }
+}

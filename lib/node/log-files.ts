@@ -1,0 +1,48 @@
+/**
+ * The log of a node on disk: one directory for each run of log that it holds without a gap.
+ *
+ * A node that is given a snapshot begins another directory, since its log then starts elsewhere.
+ * Directories are numbered, so nothing of an earlier life is touched.
+ */
+
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { LockstepError } from '../base/error.js';
+import type { LogStart } from '../host/log-store/meta.js';
+import { LogWriter } from '../host/log-store/writer.js';
+import type { LogSink } from './log-tail.js';
+import type { MachineSpec } from './machine-spec.js';
+
+export interface LogFiles extends LogSink {
+  readonly directory: string;
+  close(): Promise<void>;
+}
+
+/** Starts the next log below `stateDir`. Errors: IO. */
+export function createLogFiles(
+  stateDir: string,
+  spec: MachineSpec,
+  machineDigest: string,
+  start: LogStart,
+): LogFiles {
+  const directory = join(stateDir, `log-${nextNumber(stateDir)}`);
+  const { config, imageFiles: images } = spec;
+  const meta = { machineDigest, config, images, start };
+  const writer = LogWriter.create(directory, meta, { flush: 'memory' });
+  return {
+    directory,
+    append: (batch) => writer.append(batch),
+    close: () => writer.close(),
+  };
+}
+
+function nextNumber(stateDir: string): number {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const numbers = readdirSync(stateDir).map((name) => Number(/^log-(\d{1,9})$/.exec(name)?.[1]));
+    return Math.max(0, ...numbers.filter((number) => !Number.isNaN(number))) + 1;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LockstepError('IO', `the state directory ${stateDir} can't be read: ${reason}`);
+  }
+}

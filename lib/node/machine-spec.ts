@@ -1,0 +1,15 @@
+/**
+ * What a process needs to build its machine, and to say in its log which one it was.
+ */
+
+import type { ImageFile } from '../host/log-store/meta.js';
+import type { MachineConfig, MachineImages } from '../machine/config.js';
+
+export interface MachineSpec {
+  readonly config: MachineConfig;
+  readonly images: MachineImages;
+  /** Where the images came from; a hint in the log's meta.json. */
+  readonly imageFiles: readonly ImageFile[];
+  /** URL of a module that exports `createMachine`; null for the RISC-V machine. */
+  readonly machineFactory: string | null;
+}

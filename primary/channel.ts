@@ -1,0 +1,327 @@
+/**
+ * The primary's end of the log streams: a session for each backup that dials.
+ *
+ * It turns calls into inputs of the core and the core's effects into messages. It decides
+ * nothing: whether a backup is taken, what it is sent and when it is dropped is the core's.
+ *
+ * Invariant: messages of a session leave in the order of the effects; while the transport asks to
+ * wait, the core knows it and sends nothing.
+ */
+
+import { createHash } from 'node:crypto';
+import { present } from '../lib/base/assert.js';
+import { LOG_FORMAT_VERSION } from '../lib/event/event.js';
+import { toHex } from '../lib/host/log-store/sha256.js';
+import type { HartPort } from '../lib/node/hart-port.js';
+import type { LogTail } from '../lib/node/log-tail.js';
+import type { Node } from '../lib/node/node.js';
+import type { ReplicateCall } from '../lib/node/role.js';
+import type { PrimaryEffect, PrimaryInput } from '../lib/protocol/primary-contract.js';
+import { BoundedWriter } from '../lib/rpc/bounded-writer.js';
+import { failCall, onCallOver } from '../lib/rpc/calls.js';
+import { errorOfCloseReason } from '../lib/rpc/close-reason.js';
+import type {
+  Ack,
+  Hello,
+  ReplicateRequest,
+  ReplicateResponse,
+} from '../lib/rpc/generated/lockstep/v1/replication.js';
+import { HELLO_TIMEOUT_MS, PROTOCOL_VERSION, STREAM_QUEUE_BYTES } from '../lib/rpc/limits.js';
+import { sendSnapshot, type SnapshotSource } from './transfer.js';
+
+/** Log older than this is slower to replay than a snapshot is to send. */
+const MAX_RESUME_AGE_NS = 10_000_000_000n;
+/** Log in one message; a longer run is sent as several. */
+const MESSAGE_LOG_BYTES = 1024 * 1024;
+
+type Effect<Kind extends PrimaryEffect['kind']> = Extract<PrimaryEffect, { readonly kind: Kind }>;
+
+interface Session {
+  readonly id: number;
+  readonly call: ReplicateCall;
+  readonly writer: BoundedWriter<ReplicateResponse>;
+  /** Resolved when the transport takes more. */
+  onIdle: (() => void) | null;
+  /** Why the hello does not fit; empty if it does. */
+  mismatch: string;
+  isOver: boolean;
+  address: string;
+  lastRttNs: bigint;
+  ackedSteps: readonly bigint[];
+}
+
+export interface ChannelOptions {
+  readonly node: Node;
+  readonly hart: HartPort;
+  readonly tail: LogTail;
+  readonly histories: SnapshotSource['histories'];
+  give(input: PrimaryInput): void;
+}
+
+export class PrimaryChannel {
+  private readonly options: ChannelOptions;
+  private readonly sessions = new Map<number, Session>();
+  private nextSession = 1;
+
+  constructor(options: ChannelOptions) {
+    this.options = options;
+    options.node.metrics.onSample(() => {
+      options.node.metrics.set('lockstep_backups_connected', {}, this.sessions.size);
+    });
+  }
+
+  /** Steps of the replica at the newest ack; null without a backup. */
+  ackedSteps(): readonly bigint[] | null {
+    const steps = [...this.sessions.values()].map(({ ackedSteps }) => ackedSteps);
+    return steps.find((candidate) => candidate.length > 0) ?? null;
+  }
+
+  accept(call: ReplicateCall): void {
+    const timer = setTimeout(() => {
+      failCall(call, errorOfCloseReason('timeout', 'no hello came'));
+    }, HELLO_TIMEOUT_MS);
+    let session: Session | null = null;
+    onCallOver(call, () => {
+      clearTimeout(timer);
+      if (session !== null) this.drop(session);
+    });
+    call.on('end', () => call.end());
+    call.on('data', (request: ReplicateRequest) => {
+      clearTimeout(timer);
+      const { message } = request;
+      if (session === null) {
+        if (message?.$case === 'hello') session = this.open(call, message.value);
+        else failCall(call, errorOfCloseReason('protocol-violation', 'the first message is hello'));
+      } else if (message?.$case === 'ack') this.takeAck(session, message.value);
+      else if (message?.$case === 'goodbye') this.noteGoodbye(session, message.value.reason);
+    });
+  }
+
+  answerHello(effect: Effect<'answer-hello'>): void {
+    const session = this.sessions.get(effect.session);
+    if (session === undefined) return;
+    const { node, tail } = this.options;
+    tail.pin(effect.mode === 'resume' ? effect.seq : tail.lastSeq);
+    this.write(session, 256, {
+      $case: 'accepted',
+      value: {
+        epoch: effect.epoch,
+        firstSeq: effect.mode === 'resume' ? effect.seq + 1n : 0n,
+        snapshot: effect.mode === 'snapshot',
+        heartbeatMs: node.limits.heartbeatMs,
+        node: node.holder.incarnation,
+        windowBytes: BigInt(node.limits.unackedBytes),
+      },
+    });
+  }
+
+  takeSnapshot(id: number, epoch: bigint): void {
+    const session = this.sessions.get(id);
+    if (session === undefined) return;
+    const { hart, tail, histories, give } = this.options;
+    const hash = createHash('sha256');
+    sendSnapshot(
+      { hart, tail, histories, hash },
+      epoch,
+      (message, bytes) => this.writeWhenIdle(session, message, bytes),
+    ).then(
+      (seq) => give({ kind: 'snapshot-taken', session: id, seq }),
+      (error: unknown) => {
+        const detail = error instanceof Error ? error.message : String(error);
+        this.options.node.journal.note({ event: 'snapshot failed', detail });
+        give({ kind: 'snapshot-failed', session: id });
+      },
+    );
+  }
+
+  sendBatch(effect: Effect<'send-batch'>): void {
+    const session = this.sessions.get(effect.session);
+    if (session === undefined) return;
+    const { epoch, releasedSeq } = effect;
+    const batches = this.options.tail.range(effect.firstSeq, effect.lastSeq);
+    for (let from = 0; from < batches.length; ) {
+      let bytes = 0;
+      let to = from;
+      for (; to < batches.length; to += 1) {
+        const size = batches[to]?.bytes.length ?? 0;
+        if (to > from && bytes + size > MESSAGE_LOG_BYTES) break;
+        bytes += size;
+      }
+      const run = batches.slice(from, to);
+      const first = present(run[0], 'first batch of a message');
+      const last = present(run.at(-1), 'last batch of a message');
+      const { firstSeq } = first;
+      const { lastSeq, recordedNs } = last;
+      const data = Buffer.concat(run.map((batch) => batch.bytes));
+      this.write(session, data.length, {
+        $case: 'batch',
+        value: { epoch, firstSeq, lastSeq, data, recordedNs, releasedSeq },
+      });
+      this.options.node.metrics.add('lockstep_log_bytes_total', { direction: 'sent' }, bytes);
+      from = to;
+    }
+  }
+
+  sendHeartbeat(effect: Effect<'send-heartbeat'>): void {
+    const session = this.sessions.get(effect.session);
+    if (session === undefined) return;
+    const { epoch, lastSeq: recordedSeq, releasedSeq } = effect;
+    const steps = [...this.options.hart.progress().steps];
+    const sentNs = process.hrtime.bigint();
+    this.write(session, 128, {
+      $case: 'heartbeat',
+      value: { epoch, recordedSeq, steps, sentNs, releasedSeq },
+    });
+    this.options.node.metrics.add('lockstep_heartbeats_total', { direction: 'sent' });
+  }
+
+  /** The core has given this session up, or never took it. */
+  closeStream(effect: Effect<'close-stream'>, primary: string | null, epoch: bigint): void {
+    const session = this.sessions.get(effect.session);
+    if (session === undefined) return;
+    this.forget(session);
+    const error = errorOfCloseReason(effect.reason, session.mismatch, {
+      epoch,
+      ...(primary === null ? {} : { primary }),
+    });
+    failCall(session.call, error);
+  }
+
+  /** Ends every session, as the death of this process would. */
+  close(): void {
+    for (const session of this.sessions.values()) {
+      this.forget(session);
+      session.call.end();
+    }
+  }
+
+  private open(call: ReplicateCall, hello: Hello): Session {
+    const id = this.nextSession++;
+    const session: Session = {
+      id,
+      call,
+      writer: new BoundedWriter(call, STREAM_QUEUE_BYTES, () => this.noteIdle(session)),
+      onIdle: null,
+      mismatch: this.mismatchOf(hello),
+      isOver: false,
+      address: hello.address,
+      lastRttNs: 0n,
+      ackedSteps: [],
+    };
+    this.sessions.set(id, session);
+    const { node } = this.options;
+    node.journal.note({
+      event: 'backup connected',
+      detail: session.mismatch,
+      fields: { session: id, backup: hello.address, position: hello.receivedSeq },
+    });
+    this.options.give({
+      kind: 'backup-opened',
+      session: id,
+      position: hello.receivedSeq,
+      epoch: hello.epoch,
+      compatible: session.mismatch === '',
+      resumable: this.isResumable(hello),
+    });
+    return session;
+  }
+
+  private mismatchOf(hello: Hello): string {
+    const { node, hart } = this.options;
+    const pairs = [
+      ['protocol version', hello.protocolVersion, PROTOCOL_VERSION],
+      ['log format version', hello.logFormatVersion, LOG_FORMAT_VERSION],
+      ['machine id', hello.machineId, node.machineId],
+      ['machine digest (configuration and images)', hello.machineDigest, hart.digest],
+    ] as const;
+    for (const [what, theirs, ours] of pairs) {
+      if (theirs !== ours) return `${what}: the backup has ${theirs}, the primary ${ours}`;
+    }
+    return '';
+  }
+
+  private isResumable(hello: Hello): boolean {
+    const { tail } = this.options;
+    const hash = tail.hashAt(hello.receivedSeq);
+    if (hash === null) return false;
+    if (hello.receivedSeq > 0n && toHex(hash) !== toHex(hello.chain)) return false;
+    const next = tail.batchOf(hello.receivedSeq + 1n);
+    return next === null || process.hrtime.bigint() - next.recordedNs < MAX_RESUME_AGE_NS;
+  }
+
+  private takeAck(session: Session, ack: Ack): void {
+    const { tail, node, give } = this.options;
+    session.ackedSteps = ack.steps;
+    if (ack.heartbeatSentNs > session.lastRttNs) {
+      session.lastRttNs = ack.heartbeatSentNs;
+      const rtt = Number(process.hrtime.bigint() - ack.heartbeatSentNs) / 1e9;
+      if (rtt >= 0) node.metrics.observe('lockstep_heartbeat_rtt_seconds', {}, rtt);
+    }
+    // A backup that still loads its snapshot holds nothing, and says so.
+    const hash = ack.receivedSeq === 0n ? null : tail.hashAt(ack.receivedSeq);
+    give({
+      kind: 'ack',
+      session: session.id,
+      epoch: ack.epoch,
+      receivedSeq: ack.receivedSeq,
+      durableSeq: ack.durableSeq,
+      replayedSeq: ack.appliedSeq,
+      chainMatches:
+        ack.receivedSeq === 0n || (hash !== null && toHex(hash) === toHex(ack.chain)),
+    });
+  }
+
+  private noteGoodbye(session: Session, reason: string): void {
+    const fields = { session: session.id, backup: session.address };
+    this.options.node.journal.note({ event: 'backup leaves', detail: reason, fields });
+  }
+
+  private write(
+    session: Session,
+    bytes: number,
+    message: NonNullable<ReplicateResponse['message']>,
+  ): void {
+    if (session.isOver) return;
+    const taken = session.writer.offer({ message }, bytes);
+    if (!taken) {
+      this.drop(session);
+      failCall(session.call, errorOfCloseReason('timeout', 'the backup does not read'));
+    } else if (!session.writer.isIdle) {
+      this.options.give({ kind: 'blocked', session: session.id });
+    }
+  }
+
+  private async writeWhenIdle(
+    session: Session,
+    message: NonNullable<ReplicateResponse['message']>,
+    bytes: number,
+  ): Promise<boolean> {
+    while (!session.writer.isIdle && !session.isOver) {
+      await new Promise<void>((resolve) => {
+        session.onIdle = resolve;
+      });
+    }
+    this.write(session, bytes, message);
+    return !session.isOver;
+  }
+
+  private noteIdle(session: Session): void {
+    this.options.give({ kind: 'writable', session: session.id });
+    session.onIdle?.();
+  }
+
+  /** The call is over without the core having asked for it. */
+  private drop(session: Session): void {
+    if (!this.sessions.has(session.id)) return;
+    this.forget(session);
+    this.options.give({ kind: 'backup-closed', session: session.id });
+  }
+
+  private forget(session: Session): void {
+    session.isOver = true;
+    session.writer.close();
+    session.onIdle?.();
+    this.sessions.delete(session.id);
+    this.options.tail.pin(null);
+  }
+}
