@@ -1,0 +1,127 @@
+/**
+ * A host with the toy machine in its worker, and everything it says, for tests that wait on
+ * conditions.
+ */
+
+import { present } from '../../lib/base/assert.js';
+import type { LockstepError } from '../../lib/base/error.js';
+import type { LogEntry } from '../../lib/event/event.js';
+import { HartHost, type HartHostOptions } from '../../lib/host/hart-host.js';
+import type { InputLoggedReport, OutputReport } from '../../lib/host/hart-messages.js';
+import type { MachineStop } from '../../lib/machine/machine.js';
+import { TOY_CONFIG, TOY_IMAGES, ascii } from './toy-machine.js';
+
+const TOY_FACTORY = new URL('./toy-machine.js', import.meta.url).href;
+const WAIT_LIMIT_MS = 20_000;
+
+export class HostRun {
+  readonly entries: LogEntry[] = [];
+  readonly outputs: OutputReport[] = [];
+  readonly inputs: InputLoggedReport[] = [];
+  outputBytes = 0;
+  stop: MachineStop | null = null;
+  diverged: LockstepError | null = null;
+  fatal: Error | null = null;
+  reachedStep: bigint | null = null;
+  /** While set, what the host reports is not consumed. */
+  private blocked: Promise<void> | null = null;
+  private host: HartHost | null = null;
+  private sent = 0n;
+  private readonly waiters = new Set<() => void>();
+
+  static async start(
+    options: Pick<HartHostOptions, 'role'> & Partial<HartHostOptions>,
+  ): Promise<HostRun> {
+    const run = new HostRun();
+    run.host = await HartHost.start({
+      config: TOY_CONFIG,
+      images: TOY_IMAGES,
+      start: { kind: 'boot' },
+      machineFactory: TOY_FACTORY,
+      ...options,
+      listener: {
+        onEntries: (entries) => {
+          run.entries.push(...entries);
+          return run.noted();
+        },
+        onOutput: (output) => {
+          run.outputs.push(output);
+          run.outputBytes += output.bytes.length;
+          return run.noted();
+        },
+        onInputLogged: (input) => void run.inputs.push(input),
+        onProgress: () => void run.noted(),
+        onStopped: (stop) => {
+          run.stop = stop;
+          void run.noted();
+        },
+        onReached: (step) => {
+          run.reachedStep = step;
+          void run.noted();
+        },
+        onDiverged: (error) => {
+          run.diverged = error;
+          void run.noted();
+        },
+        onFatal: (error) => {
+          run.fatal = error;
+          void run.noted();
+        },
+      },
+    });
+    return run;
+  }
+
+  get hart(): HartHost {
+    return present(this.host, 'host');
+  }
+
+  /** From now on nothing is consumed until the function it returns is called. */
+  block(): () => void {
+    let open = (): void => {};
+    this.blocked = new Promise((resolve) => {
+      open = resolve;
+    });
+    return () => {
+      this.blocked = null;
+      open();
+    };
+  }
+
+  send(text: string, client = 9n): void {
+    const bytes = ascii(text);
+    this.sent += BigInt(bytes.length);
+    this.hart.sendConsoleInput({ stream: 'uart', client, sequence: this.sent, bytes });
+  }
+
+  text(): string {
+    return this.outputs
+      .filter(({ stream }) => stream === 'uart')
+      .map(({ bytes }) => String.fromCharCode(...bytes))
+      .join('');
+  }
+
+  /** Resolves once `condition` holds; it is asked after each report. */
+  async until(condition: () => boolean): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve, reject) => {
+      const check = (): void => {
+        if (condition()) resolve();
+        else if (this.fatal !== null) reject(this.fatal);
+      };
+      this.waiters.add(check);
+      timer = setInterval(check, 5);
+      const limit = setTimeout(() => {
+        reject(new Error(`waited too long for ${condition.toString()}`));
+      }, WAIT_LIMIT_MS);
+      limit.unref();
+      check();
+    });
+    clearInterval(timer);
+  }
+
+  private noted(): void | Promise<void> {
+    for (const check of this.waiters) check();
+    if (this.blocked !== null) return this.blocked;
+  }
+}
