@@ -16,7 +16,10 @@ import type { RoleStatus } from '../lib/node/role.js';
 import type { StreamHistory } from '../lib/node/stream-history.js';
 import type { Holder } from '../lib/protocol/arbiter.js';
 import type { PrimaryCore } from '../lib/protocol/primary-core.js';
-import type { Protection as ProtectionState } from '../lib/protocol/primary-contract.js';
+import type {
+  PrimaryState,
+  Protection as ProtectionState,
+} from '../lib/protocol/primary-contract.js';
 import { Protection, Role } from '../lib/rpc/generated/lockstep/v1/machine.js';
 import type { PrimaryChannel } from './channel.js';
 import type { OutputGate } from './gate.js';
@@ -30,6 +33,17 @@ const WIRE_PROTECTION: Readonly<Record<ProtectionState, Protection>> = {
   holding: Protection.HOLDING,
   fenced: Protection.UNPROTECTED,
   stopped: Protection.UNPROTECTED,
+};
+
+const WIRE_ROLE: Readonly<Record<PrimaryState, Role>> = {
+  starting: Role.CANDIDATE,
+  solo: Role.PRIMARY,
+  joining: Role.PRIMARY,
+  protecting: Role.PRIMARY,
+  protected: Role.PRIMARY,
+  arbitrating: Role.PRIMARY,
+  fenced: Role.FENCED,
+  stopped: Role.STOPPED,
 };
 
 export interface StatusSource {
@@ -52,7 +66,7 @@ export function describePrimary(source: StatusSource): RoleStatus {
   const hasBackup = acked !== null;
   return {
     machineDigest: hart.digest,
-    role: isFenced ? Role.FENCED : figures.state === 'stopped' ? Role.STOPPED : Role.PRIMARY,
+    role: WIRE_ROLE[figures.state],
     protection: WIRE_PROTECTION[figures.protection],
     epoch: figures.epoch,
     primaryAddress: isFenced ? (fencedBy?.address ?? '') : source.address,

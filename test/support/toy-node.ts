@@ -1,0 +1,47 @@
+/**
+ * A primary or a backup in a process of its own, with the toy machine in the place of the real
+ * one: `toy-node primary|backup [flags of a pair] [--connect A,B] [--append TEXT]`.
+ *
+ * Everything but the machine is what `lockstep primary` and `lockstep backup` run. The append text
+ * changes the machine's digest, so a test can start two nodes that do not fit.
+ */
+
+import { runBackup } from '../../backup/main.js';
+import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
+import type { MachineSpec } from '../../lib/node/machine-spec.js';
+import { runPrimary } from '../../primary/main.js';
+import { parseCommandLine, type Command } from '../../tools/command.js';
+import { openJournal, PAIR_OPTIONS, readNodeOptions } from '../../tools/pair-options.js';
+import { TOY_CONFIG, TOY_IMAGES } from './toy-machine.js';
+
+const command: Command = {
+  usage: ['toy-node primary|backup'],
+  description: 'A node with the toy machine.',
+  options: {
+    ...PAIR_OPTIONS,
+    connect: { type: 'string', value: 'A,B', help: 'where a primary may be' },
+    append: { type: 'string', value: 'TEXT', help: 'part of the digest' },
+  },
+  positionals: { min: 1, max: 1 },
+  async run(args) {
+    const spec: MachineSpec = {
+      config: { ...TOY_CONFIG, append: args.text('append') ?? '' },
+      images: TOY_IMAGES,
+      imageFiles: [],
+      machineFactory: new URL('./toy-machine.js', import.meta.url).href,
+    };
+    const options = await readNodeOptions(args);
+    const journal = openJournal(args);
+    return args.positionals[0] === 'backup'
+      ? runBackup(options, args.list('connect') ?? [], spec, journal)
+      : runPrimary(options, spec, journal);
+  },
+};
+
+try {
+  process.exitCode = await command.run(parseCommandLine(command, process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof LockstepError)) throw error;
+  process.stderr.write(`lockstep: ${error.code}: ${error.message}\n`);
+  process.exitCode = EXIT_STATUS[error.code];
+}

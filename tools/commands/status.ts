@@ -1,0 +1,126 @@
+/**
+ * `lockstep status`: what the nodes of a machine say of themselves.
+ */
+
+import { Client } from '@grpc/grpc-js';
+import { LockstepError } from '../../lib/base/error.js';
+import { askStatus } from '../../lib/node/primary-finder.js';
+import { clientTarget } from '../../lib/rpc/client.js';
+import {
+  Protection,
+  Role,
+  type GetStatusResponse,
+} from '../../lib/rpc/generated/lockstep/v1/machine.js';
+import { errorOfStatus } from '../../lib/rpc/status-table.js';
+import type { Arguments, Command } from '../command.js';
+import { toJsonLine } from '../output.js';
+
+const ANSWER_MS = 1_500;
+
+interface Answer {
+  readonly address: string;
+  readonly status: GetStatusResponse | null;
+  readonly failure: string;
+}
+
+export const status: Command = {
+  usage: ['status --connect ADDRESS[,ADDRESS]... [--json]'],
+  description:
+    'Asks every node for its role, epoch, protection and positions. Exit status 0 if one of them ' +
+    'is primary, 7 if none is.',
+  options: {
+    connect: {
+      type: 'string',
+      value: 'A,B',
+      help: 'addresses of the nodes, HOST:PORT or unix:PATH',
+    },
+    json: { type: 'boolean', help: 'one JSON object a line' },
+  },
+  async run(args: Arguments): Promise<number> {
+    const addresses = args.list('connect') ?? [];
+    if (addresses.length === 0) throw new LockstepError('USAGE', '--connect A,B is needed');
+    const answers = await Promise.all(addresses.map(ask));
+    const lines = args.flag('json') ? answers.map(jsonOf) : table(answers);
+    process.stdout.write(`${lines.join('\n')}\n`);
+    return answers.some((answer) => answer.status?.role === Role.PRIMARY) ? 0 : 7;
+  },
+};
+
+async function ask(address: string): Promise<Answer> {
+  const { target, credentials, options } = clientTarget(address);
+  const client = new Client(target, credentials, options);
+  try {
+    return { address, status: await askStatus(client, ANSWER_MS), failure: '' };
+  } catch (error) {
+    return { address, status: null, failure: errorOfStatus(error).message };
+  } finally {
+    client.close();
+  }
+}
+
+export function roleName(role: Role): string {
+  return nameOf(Role, role);
+}
+
+export function protectionName(protection: Protection): string {
+  return nameOf(Protection, protection);
+}
+
+function nameOf(names: Readonly<Record<string, number | string>>, value: number): string {
+  const found = Object.entries(names).find(([, number]) => number === value);
+  return (found?.[0] ?? 'unknown').toLowerCase();
+}
+
+function jsonOf(answer: Answer): string {
+  const { address, failure, status: found } = answer;
+  if (found === null) return toJsonLine({ address, failure });
+  return toJsonLine({
+    ...found,
+    address,
+    role: roleName(found.role),
+    protection: protectionName(found.protection),
+  });
+}
+
+const COLUMNS = [
+  'ADDRESS',
+  'ROLE',
+  'PROTECTION',
+  'EPOCH',
+  'RECORDED',
+  'ACKED',
+  'APPLIED',
+  'LAG',
+  'LAG STEPS',
+  'CHECKS',
+] as const;
+
+function table(answers: readonly Answer[]): string[] {
+  const rows: string[][] = [[...COLUMNS], ...answers.map(rowOf)];
+  const widths = COLUMNS.map((_, column) =>
+    Math.max(...rows.filter((row) => row.length > 2).map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function rowOf(answer: Answer): string[] {
+  const { address, failure, status: found } = answer;
+  if (found === null) return [address, `no answer: ${failure}`];
+  return [
+    address,
+    roleName(found.role) + (found.stopped === '' ? '' : ` (${found.stopped})`),
+    protectionName(found.protection),
+    `${found.epoch}`,
+    `${found.recordedSeq}`,
+    `${found.ackedSeq}`,
+    `${found.appliedSeq}`,
+    `${(found.lagSeconds * 1000).toFixed(1)} ms`,
+    `${found.lagSteps}`,
+    `${found.stateChecks}`,
+  ];
+}
