@@ -39,6 +39,7 @@ import {
   type PromotionReport,
   type Report,
   type SnapshotReport,
+  type StreamTail,
   type WorkerStart,
 } from './hart-messages.js';
 
@@ -214,6 +215,13 @@ export class HartHost {
     const answer = await this.ask((request) => ({ kind: 'snapshot', request }));
     assert(answer.kind === 'snapshot', `snapshot answered by ${answer.kind}`);
     return answer.snapshot;
+  }
+
+  /** What a replaying host keeps of the output it has swallowed, as a promotion would give it. */
+  async outputs(): Promise<readonly StreamTail[]> {
+    const answer = await this.ask((request) => ({ kind: 'outputs', request }));
+    assert(answer.kind === 'outputs', `outputs answered by ${answer.kind}`);
+    return answer.outputs;
   }
 
   /** Counters, words and a hash over the whole state between two slices. */

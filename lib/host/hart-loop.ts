@@ -29,6 +29,7 @@ import {
   type ControlBlock,
   type Order,
   type Report,
+  type StreamTail,
   type WorkerStart,
 } from './hart-messages.js';
 import { inspectMachine, readRam } from './inspection.js';
@@ -289,6 +290,10 @@ export class HartLoop {
         this.report(this.session.record, true);
         return { kind: 'snapshot', snapshot };
       }
+      case 'outputs': {
+        const outputs = this.session.kind === 'replay' ? tailsOf(this.session.replay) : [];
+        return { kind: 'outputs', outputs };
+      }
       case 'inspect':
         return { kind: 'inspection', inspection: inspectMachine(this.machine, this.lastSeq()) };
       case 'read-ram':
@@ -307,10 +312,7 @@ export class HartLoop {
     if (epoch <= state.epoch) {
       throw new LockstepError('FENCED', `epoch ${epoch} is not after ${state.epoch}`);
     }
-    const outputs = OUTPUT_STREAMS.map((stream) => ({
-      stream,
-      ...replay.outputsFrom(stream, 0n),
-    })).filter(({ offset, bytes }) => offset > 0n || bytes.length > 0);
+    const outputs = tailsOf(replay);
     const { config } = this.start;
     const record = this.record(state, epoch, { clock: 'host', untilStep: null, config });
     this.session = { kind: 'record', record };
@@ -415,6 +417,14 @@ export class HartLoop {
   private post(report: Report): void {
     this.port.postMessage(report);
   }
+}
+
+/** What is kept of the output that a replay has swallowed. */
+function tailsOf(replay: ReplaySession): StreamTail[] {
+  return OUTPUT_STREAMS.map((stream) => ({
+    stream,
+    ...replay.outputsFrom(stream, 0n),
+  })).filter(({ offset, bytes }) => offset > 0n || bytes.length > 0);
 }
 
 const HOST_PORTS: RecordPorts = {

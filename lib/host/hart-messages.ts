@@ -94,6 +94,7 @@ export type Order =
   | { readonly kind: 'promote'; readonly request: number; readonly epoch: bigint }
   | { readonly kind: 'snapshot'; readonly request: number }
   | { readonly kind: 'inspect'; readonly request: number }
+  | { readonly kind: 'outputs'; readonly request: number }
   | {
       readonly kind: 'read-ram';
       readonly request: number;
@@ -133,6 +134,7 @@ export type Answer =
   | { readonly kind: 'promoted'; readonly promotion: PromotionReport }
   | { readonly kind: 'snapshot'; readonly snapshot: SnapshotReport }
   | { readonly kind: 'inspection'; readonly inspection: InspectionReport }
+  | { readonly kind: 'outputs'; readonly outputs: readonly StreamTail[] }
   | { readonly kind: 'ram'; readonly bytes: Uint8Array };
 
 /** Where the machine's life begins. */
