@@ -1,0 +1,116 @@
+/**
+ * Goal: a folder with a manifest is a complete, verified image; everything else is built anew.
+ * Method: the whole builder against a mirror on loopback with packages of a few bytes.
+ */
+
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { LockstepError } from '../../../../lib/base/error.js';
+import type { Reporter } from '../../../../lib/host/image/debian-archive.js';
+import {
+  buildDebianImage,
+  defaultCacheFolder,
+  findDebianImage,
+  type DebianImageOptions,
+} from '../../../../lib/host/image/debian-image.js';
+import {
+  DebianMirror,
+  makeKernel,
+  standardTrees,
+  type Tree,
+} from '../../../support/debian-mirror.js';
+
+const SILENT: Reporter = { stage: () => {}, progress: () => {}, note: () => {} };
+
+async function begin(
+  t: ExecutionContext,
+  trees: Record<string, Tree> = standardTrees(),
+): Promise<{ mirror: DebianMirror; options: DebianImageOptions }> {
+  const mirror = await DebianMirror.start(trees);
+  const folder = await mkdtemp(join(tmpdir(), 'lockstep-image-'));
+  t.teardown(async () => {
+    await mirror.stop();
+    await rm(folder, { recursive: true });
+  });
+  const options: DebianImageOptions = {
+    mirror: mirror.url,
+    cacheFolder: join(folder, 'cache'),
+    outputFolder: join(folder, 'image'),
+    keyring: '/nonexistent',
+    script: null,
+    refresh: false,
+  };
+  return { mirror, options };
+}
+
+test('the image has kernel, firmware, initrd and a manifest with their hashes', async (t) => {
+  const { options } = await begin(t);
+  const image = await buildDebianImage(options, SILENT);
+  t.deepEqual(await readFile(image.kernel), makeKernel());
+  t.is(await readFile(image.bios, 'utf8'), 'firmware');
+  t.true((await readFile(image.initrd)).includes('virtio_mmio.ko'));
+  t.deepEqual((await readdir(options.outputFolder)).sort(), [
+    'Image',
+    'fw_dynamic.bin',
+    'initrd.img',
+    'manifest.json',
+  ]);
+  t.deepEqual(await findDebianImage(options.outputFolder), image);
+});
+
+test('two builds give the same bytes; a finished one is not built again', async (t) => {
+  const { mirror, options } = await begin(t);
+  const first = await buildDebianImage(options, SILENT);
+  const second = await buildDebianImage(
+    { ...options, outputFolder: `${options.outputFolder}2` },
+    SILENT,
+  );
+  t.deepEqual(second.manifest, first.manifest);
+  const count = mirror.requests.length;
+  await mirror.stop();
+  await buildDebianImage(options, SILENT);
+  t.is(mirror.requests.length, count);
+});
+
+test('another script makes another image; a damaged file makes none', async (t) => {
+  const { options } = await begin(t);
+  const plain = await buildDebianImage(options, SILENT);
+  const script = Buffer.from('echo hello\n');
+  const scripted = await buildDebianImage({ ...options, script }, SILENT);
+  t.true((await readFile(scripted.initrd)).includes(script));
+  t.not(scripted.manifest.files['initrd.img']?.sha256, plain.manifest.files['initrd.img']?.sha256);
+  await writeFile(scripted.bios, 'damage');
+  t.is(await findDebianImage(options.outputFolder), null);
+});
+
+test('a package without what it should hold is refused', async (t) => {
+  const { options } = await begin(t, { ...standardTrees(), opensbi: { other: 'x' } });
+  const failure = await t.throwsAsync(buildDebianImage(options, SILENT), {
+    instanceOf: LockstepError,
+  });
+  t.is(failure.code, 'BAD_IMAGE');
+  t.is(await findDebianImage(options.outputFolder), null);
+});
+
+test('a folder that cannot be made is IO, with its name', async (t) => {
+  const { options } = await begin(t);
+  await mkdir(options.cacheFolder);
+  const file = join(options.cacheFolder, 'file');
+  await writeFile(file, '');
+  const failure = await t.throwsAsync(
+    buildDebianImage({ ...options, outputFolder: join(file, 'below') }, SILENT),
+    { instanceOf: LockstepError },
+  );
+  t.is(failure.code, 'IO');
+  t.true(failure.message.includes(file));
+});
+
+test('the cache follows XDG_CACHE_HOME', (t) => {
+  const before = process.env['XDG_CACHE_HOME'];
+  process.env['XDG_CACHE_HOME'] = '/somewhere';
+  t.is(defaultCacheFolder(), '/somewhere/lockstep');
+  if (before === undefined) delete process.env['XDG_CACHE_HOME'];
+  else process.env['XDG_CACHE_HOME'] = before;
+});
