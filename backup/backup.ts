@@ -194,8 +194,7 @@ export class Backup implements RoleServices {
     this.divergence = error;
     this.meters.noteDivergence();
     const { node } = this.options;
-    const again =
-      replica.files === null ? '' : `lockstep replay --log ${replica.files.directory}`;
+    const again = replica.files === null ? '' : `lockstep replay --log ${replica.files.directory}`;
     node.journal.note({
       event: 'diverged',
       detail: error.message,

@@ -52,6 +52,7 @@ export function describeBackup(source: StatusSource): RoleStatus {
     exitStatus: stop?.status ?? 0,
     divergences: divergence === null ? 0n : 1n,
     stateChecks: BigInt(replica.checksPassed),
+    backupAddresses: [],
   };
 }
 

@@ -76,6 +76,12 @@ export class PrimaryChannel {
     return steps.find((candidate) => candidate.length > 0) ?? null;
   }
 
+  /** Where the backups serve that are connected. */
+  backupAddresses(): string[] {
+    const addresses = [...this.sessions.values()].map(({ address }) => address);
+    return addresses.filter((address) => address !== '');
+  }
+
   accept(call: ReplicateCall): void {
     const timer = setTimeout(() => {
       failCall(call, errorOfCloseReason('timeout', 'no hello came'));
@@ -120,10 +126,8 @@ export class PrimaryChannel {
     if (session === undefined) return;
     const { hart, tail, histories, give } = this.options;
     const hash = createHash('sha256');
-    sendSnapshot(
-      { hart, tail, histories, hash },
-      epoch,
-      (message, bytes) => this.writeWhenIdle(session, message, bytes),
+    sendSnapshot({ hart, tail, histories, hash }, epoch, (message, bytes) =>
+      this.writeWhenIdle(session, message, bytes),
     ).then(
       (seq) => give({ kind: 'snapshot-taken', session: id, seq }),
       (error: unknown) => {
@@ -139,7 +143,7 @@ export class PrimaryChannel {
     if (session === undefined) return;
     const { epoch, releasedSeq } = effect;
     const batches = this.options.tail.range(effect.firstSeq, effect.lastSeq);
-    for (let from = 0; from < batches.length; ) {
+    for (let from = 0; from < batches.length;) {
       let bytes = 0;
       let to = from;
       for (; to < batches.length; to += 1) {
@@ -266,8 +270,7 @@ export class PrimaryChannel {
       receivedSeq: ack.receivedSeq,
       durableSeq: ack.durableSeq,
       replayedSeq: ack.appliedSeq,
-      chainMatches:
-        ack.receivedSeq === 0n || (hash !== null && toHex(hash) === toHex(ack.chain)),
+      chainMatches: ack.receivedSeq === 0n || (hash !== null && toHex(hash) === toHex(ack.chain)),
     });
   }
 

@@ -155,5 +155,8 @@ export class ConsoleHub {
 function streamOf(name: string): InputStream {
   const found = INPUT_STREAMS.find((stream) => stream === (name === '' ? 'uart' : name));
   if (found !== undefined) return found;
-  throw new LockstepError('USAGE', `"${name}" is no console; there are ${INPUT_STREAMS.join(', ')}`);
+  throw new LockstepError(
+    'USAGE',
+    `"${name}" is no console; there are ${INPUT_STREAMS.join(', ')}`,
+  );
 }

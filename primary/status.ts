@@ -89,6 +89,7 @@ export function describePrimary(source: StatusSource): RoleStatus {
     exitStatus: stop?.status ?? 0,
     divergences: 0n,
     stateChecks: 0n,
+    backupAddresses: channel.backupAddresses(),
   };
 }
 
@@ -172,4 +173,3 @@ export class PrimaryMeters {
     metrics.set('lockstep_primary_throttle_ratio', {}, share);
   }
 }
-

@@ -38,7 +38,11 @@ export class LogTail {
   private pinnedSeq: bigint | null = null;
 
   /** The log goes on after entry `seq`, at which the chain has `hash`. */
-  constructor(position: { seq: bigint; hash: Uint8Array }, sink: LogSink | null, keep = KEEP_BYTES) {
+  constructor(
+    position: { seq: bigint; hash: Uint8Array },
+    sink: LogSink | null,
+    keep = KEEP_BYTES,
+  ) {
     this.startSeq = position.seq;
     this.startHash = position.hash;
     this.sink = sink;

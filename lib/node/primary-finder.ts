@@ -2,7 +2,8 @@
  * Finds the primary among known addresses, and keeps looking for a newer one.
  *
  * All nodes are asked for their status at once; one that does not answer in time holds up nobody.
- * While a primary is in use the others are asked at a slower pace.
+ * While a primary is in use they are asked at a slower pace: a newer primary shows by its epoch,
+ * and a primary tells where its backups are.
  */
 
 import { Client } from '@grpc/grpc-js';
@@ -52,7 +53,7 @@ export class PrimaryFinder {
   private readonly clients = new Map<string, NodeClient>();
   /** Addresses whose answer is awaited. */
   private readonly asked = new Set<string>();
-  /** The node in use, which need not be asked. */
+  /** The node in use. */
   private inUse: string | null = null;
   private timer: NodeJS.Timeout | null = null;
   private isStopped = false;
@@ -101,7 +102,7 @@ export class PrimaryFinder {
   }
 
   private ask(address: string, client: NodeClient): void {
-    if (address === this.inUse || this.asked.has(address)) return;
+    if (this.asked.has(address)) return;
     this.asked.add(address);
     askStatus(client, ANSWER_MS).then(
       (status) => {
@@ -114,9 +115,9 @@ export class PrimaryFinder {
 
   private take(address: string, client: NodeClient, status: GetStatusResponse): void {
     if (this.isStopped) return;
-    if (status.role === Role.PRIMARY) {
-      this.onFound({ address, client, epoch: status.epoch });
-    } else this.learn(status.primaryAddress);
+    for (const other of [status.primaryAddress, ...status.backupAddresses]) this.learn(other);
+    if (status.role !== Role.PRIMARY) return;
+    this.onFound({ address, client, epoch: status.epoch });
   }
 
   /** An address that a node told; one that can't be dialled from here is of no use. */

@@ -7,7 +7,10 @@ import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import { LockstepError } from '../base/error.js';
 import type { AttachRequest, AttachResponse } from '../rpc/generated/lockstep/v1/console.js';
 import type { GetStatusResponse } from '../rpc/generated/lockstep/v1/machine.js';
-import type { ReplicateRequest, ReplicateResponse } from '../rpc/generated/lockstep/v1/replication.js';
+import type {
+  ReplicateRequest,
+  ReplicateResponse,
+} from '../rpc/generated/lockstep/v1/replication.js';
 import type { WatchRequest, WatchResponse } from '../rpc/generated/lockstep/v1/watch.js';
 
 export type ReplicateCall = ServerDuplexStream<ReplicateRequest, ReplicateResponse>;

@@ -111,6 +111,8 @@ export interface GetStatusResponse {
   exitStatus: number;
   divergences: bigint;
   stateChecks: bigint;
+  /** Where the backups of this primary serve, so that a client finds them when it has to. */
+  backupAddresses: string[];
 }
 
 export interface OutputPosition {
@@ -191,6 +193,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     exitStatus: 0,
     divergences: 0n,
     stateChecks: 0n,
+    backupAddresses: [],
   };
 }
 
@@ -310,6 +313,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         throw new globalThis.Error("value provided for field message.stateChecks of type uint64 too large");
       }
       writer.uint32(200).uint64(message.stateChecks);
+    }
+    for (const v of message.backupAddresses) {
+      writer.uint32(210).string(v!);
     }
     return writer;
   },
@@ -537,6 +543,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.stateChecks = reader.uint64() as bigint;
             continue;
           }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.backupAddresses.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -595,6 +609,7 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.stateChecks = (object.stateChecks !== undefined && object.stateChecks !== null)
       ? BigInt(object.stateChecks)
       : 0n;
+    message.backupAddresses = object.backupAddresses?.map((e) => e) || [];
     return message;
   },
 };
