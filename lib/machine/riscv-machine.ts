@@ -11,6 +11,7 @@ import type { InputEvent, InputStream, OutputStream, Point } from '../event/even
 import type { MmioDevice } from '../device/port.js';
 import { PAGE_BYTES, WASM_PAGE_BYTES, planLayout, type MemoryLayout } from '../memory/layout.js';
 import { WordBlock, type WordBlockSpec } from '../memory/word-block.js';
+import { RegionCache } from '../jit/region-cache.js';
 import { hartDerivedRegions } from '../riscv/derived.js';
 import { HART_WORD, hartBlockSpec } from '../riscv/hart-state.js';
 import { Hart } from '../riscv/hart.js';
@@ -34,9 +35,16 @@ declare const WebAssembly: {
 /** Output waiting inside the machine above which `runUntil` returns 'output'. */
 const OUTPUT_HIGH_WATER_BYTES = 16_384;
 
-export function createRiscvMachine(config: MachineConfig, images: MachineImages): Machine {
+/** How guest code runs; not part of machine state, so that replicas may differ in it. */
+export type Engine = 'interpreter' | 'compiler';
+
+export function createRiscvMachine(
+  config: MachineConfig,
+  images: MachineImages,
+  engine: Engine = 'interpreter',
+): Machine {
   checkConfig(config);
-  return new RiscvMachine(config, images);
+  return new RiscvMachine(config, images, engine);
 }
 
 function checkConfig(config: MachineConfig): void {
@@ -67,7 +75,7 @@ class RiscvMachine implements Machine {
   private outputBytes = 0;
   private interrupts: TakenInterrupt[] = [];
 
-  constructor(config: MachineConfig, images: MachineImages) {
+  constructor(config: MachineConfig, images: MachineImages, engine: Engine) {
     this.config = config;
     this.hartCount = config.harts;
     this.ramPageCount = config.memoryBytes / PAGE_BYTES;
@@ -102,6 +110,7 @@ class RiscvMachine implements Machine {
       hart: 0,
       layout: this.layout,
       memory,
+      compiler: engine === 'compiler' ? (internals) => new RegionCache(internals) : null,
       ports: {
         mmio: {
           read: (address, bytes) => bus.read(address, bytes),

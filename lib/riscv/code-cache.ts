@@ -12,7 +12,15 @@ import { CODE_PAGES, CODE_PAGE_BYTES, CROSS_SLOT_COUNT, SLOT_BYTES, SLOT_SPAN } 
 import { PAGE_HAS_CODE, type HartMemory } from './hart-memory.js';
 import { OP_CROSS, OP_PAGE_END, OP_UNDECODED, packSlot } from './interpreter/slots.js';
 
+/** Who else derives something from code pages. */
+export interface CodeWatcher {
+  /** True if code that may be running was dropped. */
+  readonly changed: (ramPage: number) => boolean;
+  readonly cleared: () => void;
+}
+
 export class CodeCache {
+  onChange: CodeWatcher | null = null;
   private readonly memory: HartMemory;
   private readonly base: number;
   readonly crossSlots: number;
@@ -49,6 +57,12 @@ export class CodeCache {
     return { address, fresh: true };
   }
 
+  /** Address of the slot of a halfword (0 to 2047) of a page, or -1 without slots. */
+  slotAt(ramPage: number, halfword: number): number {
+    const slotPage = this.slotPageOf[ramPage] ?? -1;
+    return slotPage < 0 ? -1 : this.base + slotPage * CODE_PAGE_BYTES + halfword * SLOT_BYTES;
+  }
+
   /** Decodes the slot at `address` from the guest's bytes. */
   decode(address: number): void {
     const slotPage = Math.floor((address - this.base) / CODE_PAGE_BYTES);
@@ -71,10 +85,14 @@ export class CodeCache {
     this.write(this.crossSlots, packSlot(decode32(word), word, 4));
   }
 
-  /** Drops what was decoded from `bytes` at `host`, a store to the RAM page `ramPage`. */
-  invalidate(ramPage: number, host: number, bytes: number): void {
+  /**
+   * Drops what was decoded from `bytes` at `host`, a store to the RAM page `ramPage`. True if
+   * compiled code was dropped, so that whoever stores must leave it.
+   */
+  invalidate(ramPage: number, host: number, bytes: number): boolean {
     const slotPage = this.slotPageOf[ramPage] ?? -1;
-    if (slotPage < 0) return;
+    if (slotPage < 0) return false;
+    const dropped = this.onChange?.changed(ramPage) ?? false;
     const offset = host - this.memory.hostOfPage(ramPage);
     // An instruction that starts one halfword earlier may reach into the stored bytes.
     const first = Math.max(0, (offset >> 1) - 1);
@@ -83,9 +101,11 @@ export class CodeCache {
       const at = this.base + slotPage * CODE_PAGE_BYTES + halfword * SLOT_BYTES;
       this.memory.view.setUint32(at, OP_UNDECODED, true);
     }
+    return dropped;
   }
 
   clear(): void {
+    this.onChange?.cleared();
     for (let slotPage = 0; slotPage < this.used; slotPage++) {
       const ramPage = this.ramPageOf[slotPage] ?? -1;
       if (ramPage < 0) continue;

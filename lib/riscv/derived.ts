@@ -37,6 +37,29 @@ export const CODE_PAGES = 1024;
 /** Slots for one instruction that crosses a page, decoded anew each time it is met. */
 export const CROSS_SLOT_COUNT = 8;
 
+/** Jump cache of compiled code: {pc i64, function i32, entry i32}, direct-mapped by pc. */
+export const JUMP_CACHE_ENTRIES = 4096;
+/** Times a jump target is met before it is worth compiling, counted by slot address. */
+export const HEAT_COUNTERS = 65536;
+/** Places where compiled code can be entered; see `ENTRY`. */
+export const REGION_ENTRIES = 16384;
+export const ENTRY_BYTES = 32;
+/** Fields of such a place: byte offsets. */
+export const ENTRY = {
+  /** The slot as it was before it was replaced by OP_COMPILED. */
+  originalLow: 0,
+  originalImm: 4,
+  /** Place of the region's function in the table, and its entry number. */
+  function: 8,
+  selector: 12,
+  /** Value of the mailbox's epoch for which the region's pages were found unchanged. */
+  epoch: 16,
+  /** Steps that must be left. */
+  minimumBudget: 20,
+  /** Virtual address for which it was compiled. */
+  pc: 24,
+} as const;
+
 /** The mailbox between generated code and the hart: byte offsets. */
 export const MAILBOX = {
   /** Address of the data TLB context in force. */
@@ -49,6 +72,8 @@ export const MAILBOX = {
   budgetLeft: 12,
   /** Value of a slow load or store, 8 bytes. */
   value: 16,
+  /** Changes whenever code addresses may mean something else: mapping or privilege. */
+  epoch: 28,
   /** 1 if the page of an atomic's address holds code or page tables. */
   special: 24,
 } as const;
@@ -60,6 +85,9 @@ export function hartDerivedRegions(hart: number): readonly DerivedRegion[] {
     { name: `tlb${hart}`, bytes: 4 * TLB_CONTEXT_BYTES },
     { name: `fetch${hart}`, bytes: 3 * FETCH_CONTEXT_BYTES },
     { name: `cross${hart}`, bytes: CROSS_SLOT_COUNT * SLOT_BYTES },
+    { name: `jump-cache${hart}`, bytes: JUMP_CACHE_ENTRIES * 16 },
+    { name: `heat${hart}`, bytes: HEAT_COUNTERS * 2 },
+    { name: `entries${hart}`, bytes: REGION_ENTRIES * ENTRY_BYTES },
     { name: `code${hart}`, bytes: CODE_PAGES * CODE_PAGE_BYTES },
   ];
 }

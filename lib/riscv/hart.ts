@@ -20,6 +20,7 @@ import { SystemInstructions } from './system-instructions.js';
 import { Mmu } from './mmu.js';
 import { Pmp } from './pmp.js';
 import { MACHINE, MSTATUS } from './privilege.js';
+import type { CompilerFactory, RegionCompiler } from './region-port.js';
 import { enterTrap, nextInterrupt, type TrapCause } from './trap.js';
 
 /** What the hart needs of the machine around it. */
@@ -50,6 +51,7 @@ export class Hart {
   private readonly code: CodeCache;
   private readonly ports: HartPorts;
   private readonly exports: InterpreterExports;
+  private readonly compiler: RegionCompiler | null;
   /** Steps handed to generated code for the present stretch. */
   private budget = 0;
   private running = false;
@@ -63,6 +65,8 @@ export class Hart {
     readonly layout: MemoryLayout;
     readonly memory: WebAssemblyMemory;
     readonly ports: HartPorts;
+    /** Makes the compiler of hot code; null interprets everything. */
+    readonly compiler: CompilerFactory | null;
   }) {
     this.ports = options.ports;
     this.memory = new HartMemory(options.hart, options.layout, options.memory.buffer);
@@ -103,10 +107,31 @@ export class Hart {
       raise,
       instructionBits: () => access.instructionBits(),
     });
-    this.exports = instantiate(options.memory, this.memory, {
+    const imports = {
       ...access.imports(),
       ...system.imports(),
-    });
+      hot: (slot = 0) => {
+        this.compiler?.hot(slot);
+        return 0;
+      },
+      validateEntry: (entry = 0) => (this.compiler?.validate(entry) === true ? 1 : 0),
+    };
+    const interpreter = instantiate(options.memory, this.memory, imports);
+    this.exports = interpreter.exports;
+    this.compiler =
+      options.compiler?.({
+        memory: this.memory,
+        mmu: this.mmu,
+        code: this.code,
+        addresses: interpreter.addresses,
+        limits: interpreter.limits,
+        helpers: { ...interpreter.exports, ...imports, memory: options.memory },
+        table: interpreter.table,
+      }) ?? null;
+    this.code.onChange = {
+      changed: (page) => this.compiler?.dropPage(page) ?? false,
+      cleared: () => this.compiler?.clear(),
+    };
     this.afterRestore();
   }
 

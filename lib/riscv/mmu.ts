@@ -49,6 +49,8 @@ export class Mmu {
   private readonly fetch: number;
   private readonly tlbWords: BigInt64Array;
   private readonly fetchWords: BigInt64Array;
+  /** Raised whenever code addresses may mean something else. */
+  private epoch = 1;
   /** Pages flagged as page tables since the last flush. */
   private tablePages: number[] = [];
 
@@ -76,6 +78,18 @@ export class Mmu {
       true,
     );
     view.setInt32(mailbox + MAILBOX.cboAllowed, this.cboZeroAllowed() ? 1 : 0, true);
+    this.publishEpoch();
+  }
+
+  /** Epoch and privilege together say under which mapping code was found valid. */
+  private publishEpoch(): void {
+    const { view, mailbox } = this.memory;
+    view.setInt32(mailbox + MAILBOX.epoch, (this.epoch << 2) | this.low('privilege'), true);
+  }
+
+  private nextEpoch(): void {
+    this.epoch = (this.epoch + 1) & 0x1fffffff;
+    this.publishEpoch();
   }
 
   /** menvcfg.CBZE for S and U, senvcfg.CBZE for U too (privileged specification, 3.1.18). */
@@ -94,6 +108,7 @@ export class Mmu {
       this.memory.pageFlags[page] = this.memory.flags(page) & ~PAGE_HAS_TABLES;
     }
     this.tablePages = [];
+    this.nextEpoch();
   }
 
   /** Drops the right to store without asking, in all contexts. */
@@ -106,6 +121,7 @@ export class Mmu {
 
   flushFetch(): void {
     this.fetchWords.fill(TLB_EMPTY);
+    this.nextEpoch();
   }
 
   /** Translates one access; fills nothing. */

@@ -173,10 +173,10 @@ export class SlowAccess {
     const page = this.memory.pageOfHost(host);
     const flags = this.memory.flags(page);
     this.memory.addFlags(page, PAGE_DIRTY);
-    if ((flags & PAGE_HAS_CODE) !== 0) this.code.invalidate(page, host, bytes);
-    if ((flags & (PAGE_HAS_TABLES | PAGE_WATCHED)) === 0) return STATUS_DONE;
-    const dropped = (flags & PAGE_HAS_TABLES) !== 0 && this.mmu.beforeTableStore(host, bytes);
-    return dropped || (flags & PAGE_WATCHED) !== 0 ? STATUS_LEAVE : STATUS_DONE;
+    if ((flags & PAGE_SPECIAL) === 0) return STATUS_DONE;
+    const dropped = (flags & PAGE_HAS_CODE) !== 0 && this.code.invalidate(page, host, bytes);
+    const remapped = (flags & PAGE_HAS_TABLES) !== 0 && this.mmu.beforeTableStore(host, bytes);
+    return dropped || remapped || (flags & PAGE_WATCHED) !== 0 ? STATUS_LEAVE : STATUS_DONE;
   }
 
   /** Devices take naturally aligned accesses of 1, 2, 4 and 8 bytes. */

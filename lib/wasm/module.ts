@@ -61,6 +61,13 @@ export class ModuleBuilder implements Resolver {
     });
   }
 
+  /** Exports every function defined so far under its name. */
+  exportAll(): void {
+    for (const [index, entry] of this.defined.entries()) {
+      this.defined[index] = { ...entry, exported: true };
+    }
+  }
+
   /** A mutable global that starts at zero; exported under its name. */
   defineGlobal(name: string, type: ValueType): void {
     this.globals.push({ name, type });

@@ -27,6 +27,7 @@ import {
   STATUS_TRAP,
   ZERO,
 } from '../semantics/access-frame.js';
+import { countHeat } from './compiled-entry.js';
 import type { Frame } from './frame.js';
 import { loadEffect, storeEffect, zeroBlockEffect } from '../semantics/memory-effects.js';
 
@@ -130,7 +131,13 @@ export class InterpreterBinding implements Binding {
       set(frame.entry, moved),
       when(
         i32.ltU(i32.sub(frame.entry, frame.slotBase), frame.span),
-        [set(frame.slot, frame.entry), frame.spendStep(), br(frame.next)],
+        [
+          // Backward jumps are where loops close.
+          when(i32.ltS(immediate, ZERO), [...countHeat(frame, frame.entry)]),
+          set(frame.slot, frame.entry),
+          frame.spendStep(),
+          br(frame.next),
+        ],
         [],
         'likely',
       ),

@@ -46,6 +46,9 @@ export class Frame implements AccessFrame {
   readonly status = local('i32');
   readonly rounding = local('i32');
 
+  /** 1 when compiled code has just asked that the interpreter execute the instruction at pc. */
+  readonly bypass = local('i32');
+
   readonly reload = label();
   readonly next = label();
   /** Continue at `target`, which is not on this page. */
@@ -59,11 +62,14 @@ export class Frame implements AccessFrame {
     this.address = address;
   }
 
+  /** pc of the instruction whose slot is at an address on this page. */
+  pcOf(slot: Expr<'i32'>): Expr<'i64'> {
+    const offset = i32.shrU(i32.sub(slot, this.slotBase), i32.const(2));
+    return i64.add(this.pageBase, i64.extendI32U(offset));
+  }
+
   /** pc of the instruction being executed. */
-  readonly pc: Expr<'i64'> = i64.add(
-    this.pageBase,
-    i64.extendI32U(i32.shrU(i32.sub(this.slot, this.slotBase), i32.const(2))),
-  );
+  readonly pc: Expr<'i64'> = this.pcOf(this.slot);
 
   /** Bytes of slots that the instruction takes: 16, or 8 if compressed. */
   readonly slotAdvance: Expr<'i32'> = i32.sub(

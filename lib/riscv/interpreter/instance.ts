@@ -5,13 +5,16 @@
 
 import type { HartMemory } from '../hart-memory.js';
 import { WASM_PAGE_BYTES } from '../../memory/layout.js';
-import type { IMPORTS } from '../semantics/access-frame.js';
+import type { MemoryLimits } from '../../wasm/module.js';
+import type { FunctionTable } from '../region-port.js';
+import type { FrameAddresses, IMPORTS } from '../semantics/access-frame.js';
 import { buildInterpreter } from './module.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
   Instance: new (module: object, imports: object) => { readonly exports: object };
+  Table: new (description: { initial: number; element: 'anyfunc' }) => FunctionTable;
 };
 
 /** Every import takes and gives i32. */
@@ -22,26 +25,38 @@ export interface InterpreterExports {
   run(budget: number): number;
   /** 64-bit hash of the 4096 bytes at a host address. */
   hashPage(host: number): bigint;
+  /** The functions that compiled regions import: slow accesses and the float library. */
+  readonly [helper: string]: unknown;
+}
+
+export interface Interpreter {
+  readonly exports: InterpreterExports;
+  readonly table: FunctionTable;
+  readonly addresses: FrameAddresses;
+  readonly limits: MemoryLimits;
 }
 
 export function instantiate(
   memory: { readonly buffer: ArrayBufferLike },
   hart: HartMemory,
   imports: HartImports,
-): InterpreterExports {
+): Interpreter {
   const { layout } = hart;
   const pages = layout.totalBytes / WASM_PAGE_BYTES;
-  const bytes = buildInterpreter(
-    {
-      hart: layout.offsetOf(`hart${hart.hart}`),
-      mailbox: hart.mailbox,
-      cross: layout.offsetOf(`cross${hart.hart}`),
-      ram: layout.ramOffset,
-    },
-    { initialPages: pages, maximumPages: pages },
-  );
+  const limits = { initialPages: pages, maximumPages: pages };
+  const addresses = {
+    hart: layout.offsetOf(`hart${hart.hart}`),
+    mailbox: hart.mailbox,
+    cross: layout.offsetOf(`cross${hart.hart}`),
+    ram: layout.ramOffset,
+    heat: layout.offsetOf(`heat${hart.hart}`),
+    entries: layout.offsetOf(`entries${hart.hart}`),
+    jumpCache: layout.offsetOf(`jump-cache${hart.hart}`),
+  };
+  const bytes = buildInterpreter(addresses, limits);
+  const table = new WebAssembly.Table({ initial: 1, element: 'anyfunc' });
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-    env: { memory, ...imports },
+    env: { memory, table, ...imports },
   });
-  return instance.exports as InterpreterExports;
+  return { exports: instance.exports as InterpreterExports, table, addresses, limits };
 }

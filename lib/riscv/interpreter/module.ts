@@ -31,6 +31,7 @@ import { CROSS_SLOT_COUNT, FETCH_ENTRIES, SLOT_BYTES, SLOT_SPAN } from '../deriv
 import { defineFloatLibrary } from '../float/library.js';
 import { hartOffset } from '../hart-state.js';
 import { MULHU, flowOf, type Instruction } from '../table/index.js';
+import { compiledCase, countHeat } from './compiled-entry.js';
 import { InterpreterBinding } from './binding.js';
 import { EXIT_BUDGET, EXIT_RECHECK, Frame } from './frame.js';
 import {
@@ -48,6 +49,7 @@ const HASH_PAGE: FunctionSignature = { name: 'hashPage', params: ['i32'], result
 export function buildInterpreter(addresses: FrameAddresses, memory: MemoryLimits): Uint8Array {
   const module = new ModuleBuilder(memory);
   for (const signature of Object.values(IMPORTS)) module.importFunction(signature);
+  module.importTable(0);
   module.defineGlobal('fflags', 'i32');
   defineMulhu(module);
   defineFloatLibrary(module);
@@ -55,6 +57,7 @@ export function buildInterpreter(addresses: FrameAddresses, memory: MemoryLimits
   defineSlowAccess(module, frame);
   defineHashPage(module);
   module.define(RUN, [frame.budget], runBody(frame), { exported: true });
+  module.exportAll();
   return module.finish();
 }
 
@@ -107,6 +110,7 @@ function enterPage(frame: Frame): readonly Stmt[] {
     set(frame.slotBase, i32.load(entry, 8)),
     set(frame.span, i32.const(SLOT_SPAN)),
     set(frame.slot, i32.add(frame.slotBase, i32.shl(halfword, i32.const(2)))),
+    ...countHeat(frame, frame.slot),
   ];
 }
 
@@ -122,6 +126,7 @@ function executeSlots(frame: Frame, giveUp: readonly Stmt[]): readonly Stmt[] {
     crossCase(frame),
     illegal,
     frame.advance(),
+    compiledCase(frame),
     ...OP_ROWS.map((instruction) => rowCase(frame, instruction)),
   ];
   return [
@@ -155,6 +160,7 @@ function jumpTo(frame: Frame): readonly Stmt[] {
       i64.ltU(i64.shl(offset, i64.const(2)), i64.extendI32U(frame.span)),
       [
         set(frame.slot, i32.add(frame.slotBase, i32.shl(i32.wrap(offset), i32.const(2)))),
+        ...countHeat(frame, frame.slot),
         frame.spendStep(),
         br(frame.next),
       ],

@@ -17,7 +17,9 @@ export const OP_PAGE_END = 1;
 export const OP_CROSS = 2;
 export const OP_ILLEGAL = 3;
 export const OP_NOP = 4;
-const FIRST_ROW = 5;
+/** A compiled region can be entered here; imm is the number of the place. */
+export const OP_COMPILED = 5;
+const FIRST_ROW = 6;
 
 /** Table rows in the order of their operation numbers, which start at FIRST_ROW. */
 export const OP_ROWS: readonly Instruction[] = INSTRUCTIONS;

@@ -48,6 +48,10 @@ export const IMPORTS = {
   fpuAccess: slow('fpuAccess', 1),
   /** (instruction bits): raises illegal instruction. */
   illegal: slow('illegal', 1),
+  /** (slot address): a jump target has become hot; pc is stored. */
+  hot: slow('hot', 1),
+  /** (entry number): 1 if the region there is still what memory holds, for the present epoch. */
+  validateEntry: slow('validateEntry', 1),
   /** (va low, va high): cbo.zero where the fast way does not apply. */
   zeroBlock: slow('zeroBlock', 2),
 } as const;
@@ -58,6 +62,10 @@ export interface FrameAddresses {
   readonly mailbox: number;
   readonly cross: number;
   readonly ram: number;
+  /** Derived regions that the compiler tier uses. */
+  readonly heat: number;
+  readonly entries: number;
+  readonly jumpCache: number;
 }
 
 export const ZERO = i32.const(0);

@@ -1,0 +1,292 @@
+/**
+ * The compiled regions of one hart: made when code is hot, checked against the mapping when
+ * entered, dropped when their code changes.
+ *
+ * Bounded: when entries or functions run out, everything is dropped and compiling starts anew.
+ * Nothing here is part of machine state, so primary and backup may differ in all of it.
+ */
+
+import { present } from '../base/assert.js';
+import { decode16, decode32, isCompressed, type Decoded } from '../riscv/decode.js';
+import {
+  ENTRY,
+  ENTRY_BYTES,
+  JUMP_CACHE_ENTRIES,
+  MAILBOX,
+  REGION_ENTRIES,
+} from '../riscv/derived.js';
+import { HART_WORD } from '../riscv/hart-state.js';
+import { OP_COMPILED, OP_UNDECODED } from '../riscv/interpreter/slots.js';
+import type { HartInternals, RegionCompiler } from '../riscv/region-port.js';
+import { compileRegion, REGION_FUNCTION } from './region-module.js';
+import { discoverRegion, REGION_PAGES_MAX, type Region } from './region.js';
+
+/** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object;
+  Instance: new (
+    module: object,
+    imports: object,
+  ) => { readonly exports: Readonly<Record<string, unknown>> };
+};
+
+/** Regions alive at once; with about 20 KiB each this bounds the memory of compiled code. */
+export const REGIONS_MAX = 4096;
+/** Times that a region was found at another address than compiled for, before it is dropped. */
+const MISFITS_MAX = 64;
+/** Times that a page's regions may be dropped by stores before it is left to the interpreter. */
+const PAGE_DROPS_MAX = 16;
+
+interface MappedPage {
+  readonly virtualLow: number;
+  readonly virtualHigh: number;
+  readonly ramPage: number;
+}
+
+interface LiveRegion {
+  readonly functionIndex: number;
+  readonly pages: readonly MappedPage[];
+  readonly entries: readonly { readonly number: number; readonly slot: number }[];
+  misfits: number;
+}
+
+export interface RegionStatistics {
+  compiled: number;
+  dropped: number;
+  instructions: number;
+  moduleBytes: number;
+}
+
+export class RegionCache implements RegionCompiler {
+  readonly statistics: RegionStatistics = {
+    compiled: 0,
+    dropped: 0,
+    instructions: 0,
+    moduleBytes: 0,
+  };
+  private readonly hart: HartInternals;
+  private readonly byEntry = new Map<number, LiveRegion>();
+  private readonly byPage = new Map<number, Set<LiveRegion>>();
+  private readonly pageDrops = new Map<number, number>();
+  private freeEntries: number[] = [];
+  private nextEntry = 0;
+  private nextFunction = 1;
+  private live = 0;
+
+  constructor(hart: HartInternals) {
+    this.hart = hart;
+  }
+
+  hot(slot: number): void {
+    const { view } = this.hart.memory;
+    if ((view.getUint8(slot) & 0xff) === OP_COMPILED) return;
+    const pages: MappedPage[] = [];
+    const region = discoverRegion(this.pc(), (pc) => this.decode(pc, pages));
+    if (region === null) return;
+    if (pages.some((page) => (this.pageDrops.get(page.ramPage) ?? 0) >= PAGE_DROPS_MAX)) return;
+    if (!this.makeRoom(region, pages)) return;
+    this.install(region, pages);
+  }
+
+  validate(entry: number): boolean {
+    const region = this.byEntry.get(entry);
+    if (region === undefined) return false;
+    const { memory, mmu } = this.hart;
+    const at = this.entryAddress(entry);
+    const here = memory.view.getBigUint64(at + ENTRY.pc, true) === this.pc();
+    const same =
+      here &&
+      region.pages.every((page) => {
+        const found = mmu.translate(page.virtualLow, page.virtualHigh, 'fetch');
+        return found.ok && this.ramPageOf(found.page) === page.ramPage;
+      });
+    if (!same) {
+      if (++region.misfits > MISFITS_MAX) this.drop(region);
+      return false;
+    }
+    const epoch = memory.view.getInt32(memory.mailbox + MAILBOX.epoch, true);
+    for (const { number } of region.entries) {
+      memory.view.setInt32(this.entryAddress(number) + ENTRY.epoch, epoch, true);
+    }
+    return true;
+  }
+
+  dropPage(ramPage: number): boolean {
+    const regions = this.byPage.get(ramPage);
+    if (regions === undefined || regions.size === 0) return false;
+    this.pageDrops.set(ramPage, (this.pageDrops.get(ramPage) ?? 0) + 1);
+    for (const region of [...regions]) this.drop(region);
+    return true;
+  }
+
+  clear(): void {
+    for (const region of new Set(this.byEntry.values())) this.drop(region);
+    this.freeEntries = [];
+    this.nextEntry = 0;
+    this.forgetJumps();
+  }
+
+  private pc(): bigint {
+    return this.hart.memory.block.get(HART_WORD.pc);
+  }
+
+  private entryAddress(entry: number): number {
+    return this.hart.addresses.entries + entry * ENTRY_BYTES;
+  }
+
+  /** RAM page of a physical page, or -1 outside RAM. */
+  private ramPageOf(physicalPage: number): number {
+    const { memory } = this.hart;
+    const physical = physicalPage * 4096;
+    return memory.inRam(physical, 4096) ? memory.pageOfHost(memory.hostOf(physical)) : -1;
+  }
+
+  /** Decodes through the fetch translation; null where a region must end. */
+  private decode(pc: bigint, pages: MappedPage[]): Decoded | null {
+    const page = this.mappedPage(pc, pages);
+    if (page === null) return null;
+    const offset = Number(pc & 0xfffn);
+    const { memory } = this.hart;
+    const host = memory.hostOfPage(page.ramPage) + offset;
+    const half = memory.view.getUint16(host, true);
+    if (isCompressed(half)) return decode16(half);
+    if (offset === 4094) return null;
+    return decode32((half | (memory.view.getUint16(host + 2, true) << 16)) >>> 0);
+  }
+
+  private mappedPage(pc: bigint, pages: MappedPage[]): MappedPage | null {
+    const virtualLow = Number(pc & 0xfffff000n) | 0;
+    const virtualHigh = Number((pc >> 32n) & 0xffffffffn) | 0;
+    const known = pages.find(
+      (page) => page.virtualLow === virtualLow && page.virtualHigh === virtualHigh,
+    );
+    if (known !== undefined) return known;
+    if (pages.length === REGION_PAGES_MAX) return null;
+    const found = this.hart.mmu.translate(virtualLow, virtualHigh, 'fetch');
+    const ramPage = found.ok ? this.ramPageOf(found.page) : -1;
+    if (ramPage < 0) return null;
+    const page = { virtualLow, virtualHigh, ramPage };
+    pages.push(page);
+    return page;
+  }
+
+  /** Slots for every page and numbers for every entry; false if a page has no room for slots. */
+  private makeRoom(region: Region, pages: readonly MappedPage[]): boolean {
+    const { code, mmu } = this.hart;
+    for (const page of pages) {
+      if (!code.hasRoom(page.ramPage)) return false;
+      if (code.slotsOf(page.ramPage).fresh) mmu.flushWrites();
+    }
+    const entriesLeft = REGION_ENTRIES - this.nextEntry + this.freeEntries.length;
+    if (entriesLeft < region.entries.length || this.live >= REGIONS_MAX) this.clear();
+    return true;
+  }
+
+  private install(region: Region, pages: readonly MappedPage[]): void {
+    const functionIndex = this.claimFunction();
+    const compiled = compileRegion(region, {
+      addresses: this.hart.addresses,
+      memory: this.hart.limits,
+      jumpCache: this.hart.addresses.jumpCache,
+      functionIndex,
+    });
+    const env: Record<string, unknown> = { memory: this.hart.helpers['memory'] };
+    for (const name of compiled.imports) env[name] = this.hart.helpers[name];
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(compiled.bytes), { env });
+    this.hart.table.set(functionIndex, instance.exports[REGION_FUNCTION.name]);
+    const entries: { number: number; slot: number }[] = [];
+    const live: LiveRegion = { functionIndex, pages, entries, misfits: 0 };
+    for (const [selector, pc] of region.entries.entries()) {
+      const place = this.placeEntry(pc, pages);
+      if (place === null) continue;
+      this.writeEntry(place, { pc, selector, functionIndex, compiled: compiled.minimumBudget });
+      this.cacheJump(pc, functionIndex, selector);
+      entries.push(place);
+      this.byEntry.set(place.number, live);
+    }
+    for (const page of pages) {
+      const regions = this.byPage.get(page.ramPage) ?? new Set();
+      regions.add(live);
+      this.byPage.set(page.ramPage, regions);
+    }
+    this.live++;
+    this.statistics.compiled++;
+    this.statistics.instructions += region.instructionCount;
+    this.statistics.moduleBytes += compiled.bytes.length;
+  }
+
+  private claimFunction(): number {
+    const index = this.nextFunction++;
+    if (index >= this.hart.table.length) this.hart.table.grow(1024);
+    return index;
+  }
+
+  /** A number for the entry at `pc` and its slot; null if another region is entered there. */
+  private placeEntry(
+    pc: bigint,
+    pages: readonly MappedPage[],
+  ): { readonly number: number; readonly slot: number } | null {
+    const { code, memory } = this.hart;
+    const page = this.mappedPage(pc, [...pages]);
+    if (page === null) return null;
+    const slot = code.slotAt(page.ramPage, Number(pc & 0xfffn) / 2);
+    if (slot < 0) return null;
+    if (memory.view.getUint8(slot) === OP_UNDECODED) code.decode(slot);
+    if (memory.view.getUint8(slot) === OP_COMPILED) return null;
+    const number = this.freeEntries.pop() ?? this.nextEntry++;
+    return { number, slot };
+  }
+
+  private writeEntry(
+    place: { readonly number: number; readonly slot: number },
+    entry: {
+      readonly pc: bigint;
+      readonly selector: number;
+      readonly functionIndex: number;
+      readonly compiled: ReadonlyMap<bigint, number>;
+    },
+  ): void {
+    const { view } = this.hart.memory;
+    const at = this.entryAddress(place.number);
+    view.setInt32(at + ENTRY.originalLow, view.getInt32(place.slot, true), true);
+    view.setInt32(at + ENTRY.originalImm, view.getInt32(place.slot + 4, true), true);
+    view.setInt32(at + ENTRY.function, entry.functionIndex, true);
+    view.setInt32(at + ENTRY.selector, entry.selector, true);
+    view.setInt32(at + ENTRY.epoch, 0, true);
+    const budget = present(entry.compiled.get(entry.pc), 'budget of an entry');
+    view.setInt32(at + ENTRY.minimumBudget, budget, true);
+    view.setBigUint64(at + ENTRY.pc, entry.pc, true);
+    view.setInt32(place.slot, OP_COMPILED, true);
+    view.setInt32(place.slot + 4, place.number, true);
+  }
+
+  private cacheJump(pc: bigint, functionIndex: number, selector: number): void {
+    const index = Number((pc >> 1n) & BigInt(JUMP_CACHE_ENTRIES - 1));
+    const at = this.hart.addresses.jumpCache + index * 16;
+    this.hart.memory.view.setBigUint64(at, pc, true);
+    this.hart.memory.view.setInt32(at + 8, functionIndex, true);
+    this.hart.memory.view.setInt32(at + 12, selector, true);
+  }
+
+  private forgetJumps(): void {
+    const { memory, addresses } = this.hart;
+    new Uint8Array(memory.view.buffer, addresses.jumpCache, JUMP_CACHE_ENTRIES * 16).fill(0);
+  }
+
+  private drop(region: LiveRegion): void {
+    const { view } = this.hart.memory;
+    for (const { number, slot } of region.entries) {
+      const at = this.entryAddress(number);
+      if (view.getUint8(slot) === OP_COMPILED && view.getInt32(slot + 4, true) === number) {
+        view.setInt32(slot, view.getInt32(at + ENTRY.originalLow, true), true);
+        view.setInt32(slot + 4, view.getInt32(at + ENTRY.originalImm, true), true);
+      }
+      this.byEntry.delete(number);
+      this.freeEntries.push(number);
+    }
+    for (const page of region.pages) this.byPage.get(page.ramPage)?.delete(region);
+    this.hart.table.set(region.functionIndex, null);
+    this.live--;
+    this.statistics.dropped++;
+  }
+}

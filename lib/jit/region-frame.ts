@@ -1,0 +1,320 @@
+/**
+ * The locals and labels of one compiled region, and what the instruction table's names mean in it:
+ * guest registers are locals, pc is a constant.
+ */
+
+import { present } from '../base/assert.js';
+import {
+  br,
+  call,
+  drop,
+  label,
+  local,
+  set,
+  unlikely,
+  type Binding,
+  type Expr,
+  type FunctionSignature,
+  type Local,
+  type Stmt,
+} from '../wasm/ir.js';
+import { i32, i64 } from '../wasm/ops.js';
+import { MAILBOX } from '../riscv/derived.js';
+import { F_OFFSET, X_OFFSET, hartOffset } from '../riscv/hart-state.js';
+import { ZERO, type AccessFrame, type FrameAddresses } from '../riscv/semantics/access-frame.js';
+import { atomicEffect } from '../riscv/semantics/atomic-effects.js';
+import { loadEffect, storeEffect, zeroBlockEffect } from '../riscv/semantics/memory-effects.js';
+import type { RegionInstruction } from './region.js';
+
+/** What a region returns. */
+export const REGION_RELOAD = 0;
+/** The hart must look at interrupts, context or devices. */
+export const REGION_RECHECK = 1;
+/** The instruction at pc is one for the interpreter. */
+export const REGION_BYPASS = 2;
+
+/** FS field of mstatus when the FPU state is dirty: 3. */
+const FS_DIRTY = 0x6000;
+
+/** Where in its block an instruction stands; the budget was lowered by the whole block. */
+export interface Place {
+  readonly entry: RegionInstruction;
+  /** Steps of the block not yet done before this instruction. */
+  readonly remaining: number;
+}
+
+export class RegionFrame implements AccessFrame {
+  readonly address: FrameAddresses;
+  readonly dataContext = local('i32');
+  readonly target = local('i64');
+  readonly virtual = local('i64');
+  readonly entry = local('i32');
+  readonly host = local('i32');
+  readonly value = local('i64');
+  readonly status = local('i32');
+  readonly rounding = local('i32');
+  readonly budget = local('i32');
+  /** Number of the entry to go to; the function's parameter. */
+  readonly selector = local('i32');
+  /** Result of the function. */
+  readonly result = local('i32');
+  readonly exit = label();
+
+  private readonly registers = new Map<number, Local<'i64'>>();
+  private readonly floats = new Map<number, Local<'i64'>>();
+  private readonly writtenRegisters = new Set<number>();
+  private readonly writtenFloats = new Set<number>();
+  private place: Place | null = null;
+
+  constructor(address: FrameAddresses) {
+    this.address = address;
+  }
+
+  /** What follows is emitted for the instruction at `place`. */
+  moveTo(place: Place): void {
+    this.place = place;
+  }
+
+  private here(): Place {
+    return present(this.place, 'place in the region');
+  }
+
+  synchronise(): readonly Stmt[] {
+    const { entry, remaining } = this.here();
+    return [
+      this.storePc(entry.pc),
+      i32.store(
+        ZERO,
+        i32.add(this.budget, i32.const(remaining)),
+        this.address.mailbox + MAILBOX.budgetLeft,
+      ),
+    ];
+  }
+
+  /** The trap is the step; the rest of the block is given back. */
+  onTrap(): readonly Stmt[] {
+    return [this.giveBack(this.here().remaining - 1), br(this.exit)];
+  }
+
+  onLeave(): readonly Stmt[] {
+    const { entry, remaining } = this.here();
+    return [
+      this.giveBack(remaining - 1),
+      this.storePc(BigInt.asUintN(64, entry.pc + BigInt(entry.decoded.bytes))),
+      set(this.result, i32.const(REGION_RECHECK)),
+      br(this.exit),
+    ];
+  }
+
+  /** Leaves before the instruction, for the interpreter to execute it. */
+  bypass(): readonly Stmt[] {
+    const { entry, remaining } = this.here();
+    return [
+      this.giveBack(remaining),
+      this.storePc(entry.pc),
+      set(this.result, i32.const(REGION_BYPASS)),
+      br(this.exit),
+    ];
+  }
+
+  slowCall(target: FunctionSignature, args: readonly Expr[]): Stmt {
+    return set(this.status, call('i32', target, args));
+  }
+
+  mailbox(field: keyof typeof MAILBOX): number {
+    return this.address.mailbox + MAILBOX[field];
+  }
+
+  storePc(pc: bigint): Stmt {
+    return i64.store(ZERO, i64.const(pc), this.address.hart + hartOffset('pc'));
+  }
+
+  private giveBack(steps: number): Stmt {
+    return set(this.budget, i32.add(this.budget, i32.const(steps)));
+  }
+
+  /** x0 reads as zero. */
+  read(file: 'x' | 'f', index: number): Expr<'i64'> {
+    if (file === 'x' && index === 0) return i64.const(0n);
+    return this.localOf(file, index);
+  }
+
+  /** Makes the registers that an instruction reads known before code is built. */
+  useOperands(entry: RegionInstruction): void {
+    const { instruction, rs1, rs2, rs3 } = entry.decoded;
+    const { files, format } = instruction;
+    if (files.rs1 !== '-') this.read(files.rs1, rs1);
+    if (files.rs2 !== '-') this.read(files.rs2, rs2);
+    if (format === 'R4') this.read('f', rs3);
+  }
+
+  /** A write to x0 only evaluates the value. */
+  write(file: 'x' | 'f', index: number, value: Expr<'i64'>): Stmt {
+    if (file === 'x' && index === 0) return drop(value);
+    (file === 'x' ? this.writtenRegisters : this.writtenFloats).add(index);
+    return set(this.localOf(file, index), value);
+  }
+
+  private localOf(file: 'x' | 'f', index: number): Local<'i64'> {
+    const known = file === 'x' ? this.registers : this.floats;
+    const existing = known.get(index);
+    if (existing !== undefined) return existing;
+    const created = local('i64');
+    known.set(index, created);
+    return created;
+  }
+
+  /** Loads the locals from the hart; emitted when the body is known. */
+  prologue(): readonly Stmt[] {
+    return [
+      set(this.budget, i32.load(ZERO, this.mailbox('budgetLeft'))),
+      set(this.dataContext, i32.load(ZERO, this.mailbox('dataContext'))),
+      ...this.all().map(({ variable, offset }) => set(variable, i64.load(ZERO, offset))),
+    ];
+  }
+
+  /** Stores what was written, and the budget. */
+  epilogue(): readonly Stmt[] {
+    return [
+      ...this.all().flatMap(({ variable, offset, written }) =>
+        written ? [i64.store(ZERO, variable, offset)] : [],
+      ),
+      i32.store(ZERO, this.budget, this.mailbox('budgetLeft')),
+    ];
+  }
+
+  private all() {
+    const { hart } = this.address;
+    const list = (
+      variables: ReadonlyMap<number, Local<'i64'>>,
+      written: ReadonlySet<number>,
+      base: number,
+    ) =>
+      [...variables].map(([index, variable]) => ({
+        variable,
+        offset: hart + base + index * 8,
+        written: written.has(index),
+      }));
+    return [
+      ...list(this.registers, this.writtenRegisters, X_OFFSET),
+      ...list(this.floats, this.writtenFloats, F_OFFSET),
+    ];
+  }
+}
+
+/** The names of the instruction table for one instruction of a region. */
+export class RegionBinding implements Binding {
+  private readonly frame: RegionFrame;
+  private readonly at: RegionInstruction;
+
+  constructor(frame: RegionFrame, at: RegionInstruction) {
+    this.frame = frame;
+    this.at = at;
+  }
+
+  operand(name: string): Expr {
+    const { frame } = this;
+    const { decoded, pc } = this.at;
+    switch (name) {
+      case 'rs1':
+        return frame.read('x', decoded.rs1);
+      case 'rs2':
+        return frame.read('x', decoded.rs2);
+      case 'frs1':
+        return frame.read('f', decoded.rs1);
+      case 'frs2':
+        return frame.read('f', decoded.rs2);
+      case 'frs3':
+        return frame.read('f', decoded.rs3);
+      case 'imm':
+        return i64.const(decoded.imm);
+      case 'pc':
+        return i64.const(pc);
+      case 'next':
+        return i64.const(pc + BigInt(decoded.bytes));
+      case 'mem':
+        return frame.value;
+      case 'rm':
+        return decoded.rm === 7 ? frame.rounding : i32.const(decoded.rm);
+      default:
+        throw new Error(`region: unknown operand ${name}`);
+    }
+  }
+
+  assign(name: string, value: Expr): readonly Stmt[] {
+    const file = name === 'frd' ? 'f' : 'x';
+    return [this.frame.write(file, this.at.decoded.rd, value as Expr<'i64'>)];
+  }
+
+  effect(name: string, args: readonly Expr[]): readonly Stmt[] {
+    const { frame } = this;
+    const dot = name.indexOf('.');
+    const kind = dot < 0 ? name : name.slice(0, dot);
+    const detail = dot < 0 ? '' : name.slice(dot + 1);
+    const [first, second] = args as readonly Expr<'i64'>[];
+    switch (kind) {
+      case 'load':
+        return loadEffect(frame, this, { kind: detail, address: present(first, name) });
+      case 'store':
+        return storeEffect(frame, {
+          bytes: Number(detail),
+          address: present(first, name),
+          value: present(second, name),
+        });
+      case 'amo':
+        return atomicEffect(frame, this, {
+          operation: 'amo',
+          bytes: Number(detail),
+          address: present(first, name),
+          value: present(second, name),
+        });
+      case 'jump':
+        return [set(frame.target, present(first, name))];
+      case 'jump-relative':
+      case 'branch':
+        // The region's structure carries control flow.
+        return [];
+      case 'fpu-read':
+      case 'fpu-write':
+        return [this.requireFpu()];
+      case 'round':
+        return this.resolveRounding();
+      case 'system':
+        return this.reserved(detail);
+      default:
+        throw new Error(`region: unknown effect ${name}`);
+    }
+  }
+
+  /** The FPU off or not yet dirty is the interpreter's case. */
+  private requireFpu(): Stmt {
+    const { frame } = this;
+    const status = i32.load(ZERO, frame.address.hart + hartOffset('mstatus'));
+    const dirty = i32.eq(i32.and(status, i32.const(FS_DIRTY)), i32.const(FS_DIRTY));
+    return unlikely(i32.eqz(dirty), frame.bypass());
+  }
+
+  private resolveRounding(): readonly Stmt[] {
+    const { frame } = this;
+    if (this.at.decoded.rm !== 7) return [];
+    const fcsr = i32.load(ZERO, frame.address.hart + hartOffset('fcsr'));
+    return [
+      set(frame.rounding, i32.and(i32.shrU(fcsr, i32.const(5)), i32.const(7))),
+      unlikely(i32.gtU(frame.rounding, i32.const(4)), frame.bypass()),
+    ];
+  }
+
+  /** LR, SC and cbo.zero; other system instructions end a region before it reaches them. */
+  private reserved(detail: string): readonly Stmt[] {
+    const { decoded } = this.at;
+    if (detail === 'cbo-zero')
+      return zeroBlockEffect(this.frame, this.frame.read('x', decoded.rs1));
+    const operation = detail.startsWith('lr') ? 'lr' : 'sc';
+    return atomicEffect(this.frame, this, {
+      operation,
+      bytes: Number(detail.slice(3)),
+      address: this.frame.read('x', decoded.rs1),
+      value: this.frame.read('x', decoded.rs2),
+    });
+  }
+}

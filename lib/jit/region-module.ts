@@ -1,0 +1,275 @@
+/**
+ * Compiles a region to a WebAssembly module with one function.
+ *
+ *   (selector) -> result
+ *   prologue: registers to locals
+ *   loop top: dispatch on the entry selector; structured blocks; an indirect jump whose target is
+ *             an entry of this very region comes back here with registers still in locals
+ *   exit:     registers back to memory
+ *
+ * The budget is lowered by whole blocks at their start and checked at checkpoints against the
+ * longest path to the next one, so that no path can overrun it; the interpreter does the rest.
+ */
+
+import { present } from '../base/assert.js';
+import {
+  block,
+  bound,
+  br,
+  brIf,
+  label,
+  loop,
+  ret,
+  set,
+  unlikely,
+  when,
+  type Expr,
+  type FunctionSignature,
+  type Label,
+  type Stmt,
+} from '../wasm/ir.js';
+import { ModuleBuilder, type MemoryLimits } from '../wasm/module.js';
+import { i32, i64 } from '../wasm/ops.js';
+import { JUMP_CACHE_ENTRIES } from '../riscv/derived.js';
+import { hartOffset } from '../riscv/hart-state.js';
+import type { FrameAddresses } from '../riscv/semantics/access-frame.js';
+import { helpersOf } from './helpers.js';
+import type { Block, Region } from './region.js';
+import { RegionBinding, RegionFrame } from './region-frame.js';
+import { longestPaths, structureRegion, type Node } from './structure.js';
+
+export const REGION_FUNCTION: FunctionSignature = {
+  name: 'region',
+  params: ['i32'],
+  result: 'i32',
+};
+
+export interface CompiledRegion {
+  readonly bytes: Uint8Array;
+  /** Functions that the module imports from `env`. */
+  readonly imports: readonly string[];
+  /** Steps that must be left for an entry to be worth entering, by entry pc. */
+  readonly minimumBudget: ReadonlyMap<bigint, number>;
+}
+
+/** Where a branch to a block goes: a label, and a selector where several blocks share it. */
+interface Target {
+  readonly label: Label;
+  readonly shared: boolean;
+}
+
+export function compileRegion(
+  region: Region,
+  options: {
+    readonly addresses: FrameAddresses;
+    readonly memory: MemoryLimits;
+    /** Address of the jump cache, and this region's function number in it. */
+    readonly jumpCache: number;
+    readonly functionIndex: number;
+  },
+): CompiledRegion {
+  const structure = structureRegion(region);
+  const budgets = longestPaths(region, structure.checkpoints);
+  const emitter = new RegionEmitter(region, options.addresses, budgets);
+  const body = emitter.build(structure.nodes, options);
+  const module = new ModuleBuilder(options.memory);
+  const helpers = helpersOf(region);
+  for (const helper of helpers) module.importFunction(helper);
+  module.define(REGION_FUNCTION, [emitter.frame.selector], body, { exported: true });
+  return {
+    bytes: module.finish(),
+    imports: helpers.map((helper) => helper.name),
+    minimumBudget: new Map(
+      region.entries.map((pc) => [pc, present(budgets.get(pc), 'budget of an entry')]),
+    ),
+  };
+}
+
+class RegionEmitter {
+  readonly frame: RegionFrame;
+  private readonly region: Region;
+  private readonly budgets: ReadonlyMap<bigint, number>;
+  /** Number of each block for selectors; entries come first. */
+  private readonly numbers = new Map<bigint, number>();
+  private readonly targets = new Map<bigint, Target>();
+  private readonly indirect = label();
+
+  constructor(region: Region, addresses: FrameAddresses, budgets: ReadonlyMap<bigint, number>) {
+    this.region = region;
+    this.budgets = budgets;
+    this.frame = new RegionFrame(addresses);
+    for (const pc of [...region.entries, ...region.blocks.keys()]) {
+      if (!this.numbers.has(pc)) this.numbers.set(pc, this.numbers.size);
+    }
+    for (const part of region.blocks.values()) {
+      for (const entry of part.instructions) this.frame.useOperands(entry);
+    }
+  }
+
+  build(
+    nodes: readonly Node[],
+    cache: { readonly jumpCache: number; readonly functionIndex: number },
+  ): readonly Stmt[] {
+    const { frame } = this;
+    const top = label();
+    const heads = this.region.entries.length > 1 || nodes[0]?.heads[0] !== this.region.start;
+    const tree = this.sequence(nodes, heads ? this.region.entries : null);
+    const code = [
+      block(frame.exit, [
+        loop(top, [block(this.indirect, [...tree]), ...this.jumpIndirect(top, cache)]),
+      ]),
+    ];
+    // The prologue needs to know which registers the code uses: it is built last.
+    return [...frame.prologue(), ...code, ...frame.epilogue(), ret(frame.result)];
+  }
+
+  /**
+   * Nodes in order, each reachable from those before it by a block that ends in front of it. With
+   * `dispatch`, control arrives with a selector that names one of these blocks.
+   */
+  private sequence(nodes: readonly Node[], dispatch: readonly bigint[] | null): readonly Stmt[] {
+    const labels = nodes.map((_, index) => (index > 0 || dispatch !== null ? label() : null));
+    const outer = new Map<bigint, Target | undefined>();
+    for (const [index, node] of nodes.entries()) {
+      const target = labels[index];
+      if (target === null || target === undefined) continue;
+      for (const head of node.heads) {
+        outer.set(head, this.targets.get(head));
+        this.targets.set(head, { label: target, shared: node.heads.length > 1 });
+      }
+    }
+    let built: readonly Stmt[] = dispatch === null ? [] : this.dispatch(dispatch);
+    for (const [index, node] of nodes.entries()) {
+      const target = labels[index];
+      if (target !== null && target !== undefined) {
+        built = [block(target, built)];
+        for (const head of node.heads) this.restore(head, outer.get(head));
+      }
+      built = [...built, ...this.node(node)];
+    }
+    return built;
+  }
+
+  private restore(head: bigint, target: Target | undefined): void {
+    if (target === undefined) this.targets.delete(head);
+    else this.targets.set(head, target);
+  }
+
+  /** Chooses among the blocks by the selector. */
+  private dispatch(heads: readonly bigint[]): readonly Stmt[] {
+    const { frame } = this;
+    const last = heads.length - 1;
+    return heads.map((head, index) => {
+      const { label: target } = present(this.targets.get(head), 'target of an entry');
+      if (index === last) return br(target);
+      return brIf(target, i32.eq(frame.selector, i32.const(this.numberOf(head))));
+    });
+  }
+
+  private numberOf(pc: bigint): number {
+    return present(this.numbers.get(pc), 'number of a block');
+  }
+
+  private node(node: Node): readonly Stmt[] {
+    if (node.kind === 'block') {
+      return this.block(present(this.region.blocks.get(node.pc), 'block'));
+    }
+    const again = label();
+    const outer = node.heads.map((head) => [head, this.targets.get(head)] as const);
+    const shared = node.heads.length > 1;
+    for (const head of node.heads) this.targets.set(head, { label: again, shared });
+    const body = this.sequence(node.body, shared ? node.heads : null);
+    for (const [head, target] of outer) this.restore(head, target);
+    return [loop(again, body)];
+  }
+
+  private block(blockOfCode: Block): readonly Stmt[] {
+    const { frame } = this;
+    const count = blockOfCode.instructions.length;
+    const statements: Stmt[] = [];
+    const needed = this.budgets.get(blockOfCode.pc);
+    if (needed !== undefined) {
+      statements.push(
+        unlikely(i32.ltS(frame.budget, i32.const(needed)), [
+          frame.storePc(blockOfCode.pc),
+          br(frame.exit),
+        ]),
+      );
+    }
+    if (count > 0) statements.push(set(frame.budget, i32.sub(frame.budget, i32.const(count))));
+    for (const [index, entry] of blockOfCode.instructions.entries()) {
+      const { instruction, rd } = entry.decoded;
+      if (instruction.pure && rd === 0) continue;
+      frame.moveTo({ entry, remaining: count - index });
+      statements.push(...expand(new RegionBinding(frame, entry), instruction.semantics));
+    }
+    statements.push(...this.terminate(blockOfCode));
+    return statements;
+  }
+
+  private terminate(blockOfCode: Block): readonly Stmt[] {
+    const { end } = blockOfCode;
+    switch (end.kind) {
+      case 'indirect':
+        return [br(this.indirect)];
+      case 'jump':
+      case 'fall':
+        return this.goTo(end.target);
+      case 'branch': {
+        const last = present(blockOfCode.instructions.at(-1), 'branch of a block');
+        const condition = conditionOf(last.decoded.instruction.semantics);
+        const binding = new RegionBinding(this.frame, last);
+        return [bound(binding, [when(condition, this.goTo(end.taken))]), ...this.goTo(end.next)];
+      }
+    }
+  }
+
+  /** Control to the block at `pc`, or out of the region. */
+  private goTo(pc: bigint): readonly Stmt[] {
+    const { frame } = this;
+    if (!this.region.blocks.has(pc)) return [frame.storePc(pc), br(frame.exit)];
+    const target = present(this.targets.get(pc), 'target of a branch');
+    const choose = target.shared ? [set(frame.selector, i32.const(this.numberOf(pc)))] : [];
+    return [...choose, br(target.label)];
+  }
+
+  /** An entry of this region is reached by the selector; anything else leaves. */
+  private jumpIndirect(
+    top: Label,
+    cache: { readonly jumpCache: number; readonly functionIndex: number },
+  ): readonly Stmt[] {
+    const { frame } = this;
+    const index = i32.and(
+      i32.shl(i32.wrap(frame.target), i32.const(3)),
+      i32.const((JUMP_CACHE_ENTRIES - 1) << 4),
+    );
+    const hit = i32.and(
+      i64.eq(i64.load(frame.entry, cache.jumpCache), frame.target),
+      i32.eq(i32.load(frame.entry, cache.jumpCache + 8), i32.const(cache.functionIndex)),
+    );
+    const store = i64.store(i32.const(0), frame.target, frame.address.hart + hartOffset('pc'));
+    return [
+      set(frame.entry, index),
+      when(hit, [set(frame.selector, i32.load(frame.entry, cache.jumpCache + 12)), br(top)]),
+      store,
+    ];
+  }
+}
+
+/** Names are given meaning statement by statement, so that registers are known to the frame. */
+function expand(binding: RegionBinding, semantics: readonly Stmt[]): readonly Stmt[] {
+  return semantics.flatMap((stmt): readonly Stmt[] => {
+    if (stmt.kind === 'effect') {
+      return [bound(binding, binding.effect(stmt.name, stmt.args))];
+    }
+    if (stmt.kind === 'assign') return [bound(binding, binding.assign(stmt.operand, stmt.value))];
+    return [bound(binding, [stmt])];
+  });
+}
+
+function conditionOf(semantics: readonly Stmt[]): Expr<'i32'> {
+  for (const stmt of semantics) {
+    if (stmt.kind === 'effect' && stmt.name === 'branch') return stmt.args[0] as Expr<'i32'>;
+  }
+  throw new Error('region: a branch without a condition');
+}

@@ -1,0 +1,152 @@
+/**
+ * Gives a region's graph the nested form that WebAssembly wants: blocks in an order in which all
+ * branches go forward, except to the heads of loops.
+ *
+ * Strongly connected components become loops; a component entered at several places gets all of
+ * them as heads, between which a dispatcher at the top of the loop chooses. Within a loop the
+ * heads are taken out and the rest is structured the same way.
+ */
+
+import { present } from '../base/assert.js';
+import { successors, type Region } from './region.js';
+
+export type Node =
+  | { readonly kind: 'block'; readonly pc: bigint; readonly heads: readonly bigint[] }
+  | { readonly kind: 'loop'; readonly heads: readonly bigint[]; readonly body: readonly Node[] };
+
+export interface Structure {
+  readonly nodes: readonly Node[];
+  /** Blocks at which the budget is checked: entries and heads of loops. */
+  readonly checkpoints: ReadonlySet<bigint>;
+}
+
+interface Graph {
+  readonly next: ReadonlyMap<bigint, readonly bigint[]>;
+  readonly previous: ReadonlyMap<bigint, readonly bigint[]>;
+  readonly entries: ReadonlySet<bigint>;
+}
+
+export function structureRegion(region: Region): Structure {
+  const next = new Map<bigint, readonly bigint[]>();
+  const previous = new Map<bigint, bigint[]>();
+  for (const pc of region.blocks.keys()) previous.set(pc, []);
+  for (const [pc, block] of region.blocks) {
+    const targets = successors(block, region);
+    next.set(pc, targets);
+    for (const target of targets) present(previous.get(target), 'block').push(pc);
+  }
+  const graph: Graph = { next, previous, entries: new Set(region.entries) };
+  const checkpoints = new Set(region.entries);
+  const nodes = nest([...region.blocks.keys()], new Set(), { graph, checkpoints });
+  return { nodes, checkpoints };
+}
+
+interface Nesting {
+  readonly graph: Graph;
+  readonly checkpoints: Set<bigint>;
+}
+
+/** `heads` are the heads of the loops around: edges to them go backward and do not count. */
+function nest(
+  members: readonly bigint[],
+  heads: ReadonlySet<bigint>,
+  nesting: Nesting,
+): readonly Node[] {
+  const { graph, checkpoints } = nesting;
+  return components(members, heads, graph).map((component): Node => {
+    const [first] = component;
+    const only = component.length === 1 ? present(first, 'member of a component') : null;
+    if (only !== null) {
+      const loops = (graph.next.get(only) ?? []).includes(only) && !heads.has(only);
+      if (!loops) return { kind: 'block', pc: only, heads: [only] };
+    }
+    const inside = new Set(component);
+    let own = component.filter(
+      (pc) =>
+        graph.entries.has(pc) || (graph.previous.get(pc) ?? []).some((from) => !inside.has(from)),
+    );
+    if (own.length === 0) own = [present(first, 'member of a component')];
+    for (const head of own) checkpoints.add(head);
+    const body = nest(component, new Set([...heads, ...own]), nesting);
+    return { kind: 'loop', heads: own, body };
+  });
+}
+
+/** Strongly connected components in topological order (Tarjan, without recursion). */
+function components(
+  members: readonly bigint[],
+  heads: ReadonlySet<bigint>,
+  graph: Graph,
+): readonly (readonly bigint[])[] {
+  const inside = new Set(members);
+  const index = new Map<bigint, number>();
+  const low = new Map<bigint, number>();
+  const stack: bigint[] = [];
+  const onStack = new Set<bigint>();
+  const result: bigint[][] = [];
+  const targets = (pc: bigint): readonly bigint[] =>
+    (graph.next.get(pc) ?? []).filter((to) => inside.has(to) && !heads.has(to));
+  const open = (pc: bigint): { pc: bigint; rest: readonly bigint[]; at: number } => {
+    index.set(pc, index.size);
+    low.set(pc, index.size - 1);
+    stack.push(pc);
+    onStack.add(pc);
+    return { pc, rest: targets(pc), at: 0 };
+  };
+  const lower = (pc: bigint, value: number): void => {
+    low.set(pc, Math.min(low.get(pc) ?? value, value));
+  };
+  const close = (pc: bigint): void => {
+    if (low.get(pc) !== index.get(pc)) return;
+    const component: bigint[] = [];
+    for (;;) {
+      const member = present(stack.pop(), 'stack of a component');
+      onStack.delete(member);
+      component.push(member);
+      if (member === pc) break;
+    }
+    result.push(component.reverse());
+  };
+  for (const root of members) {
+    if (index.has(root)) continue;
+    const calls = [open(root)];
+    for (let top = calls.at(-1); top !== undefined; top = calls.at(-1)) {
+      const target = top.rest[top.at++];
+      if (target === undefined) {
+        calls.pop();
+        const caller = calls.at(-1);
+        if (caller !== undefined) lower(caller.pc, low.get(top.pc) ?? 0);
+        close(top.pc);
+      } else if (!index.has(target)) {
+        calls.push(open(target));
+      } else if (onStack.has(target)) {
+        lower(top.pc, index.get(target) ?? 0);
+      }
+    }
+  }
+  return result.reverse();
+}
+
+/**
+ * For every checkpoint the most steps that may pass before the next one: the longest path, in
+ * instructions, through blocks that are not checkpoints.
+ */
+export function longestPaths(
+  region: Region,
+  checkpoints: ReadonlySet<bigint>,
+): ReadonlyMap<bigint, number> {
+  const memo = new Map<bigint, number>();
+  const beyond = (pc: bigint): number => {
+    if (checkpoints.has(pc)) return 0;
+    const known = memo.get(pc);
+    if (known !== undefined) return known;
+    const length = through(pc);
+    memo.set(pc, length);
+    return length;
+  };
+  const through = (pc: bigint): number => {
+    const block = present(region.blocks.get(pc), 'block');
+    return block.instructions.length + Math.max(0, ...successors(block, region).map(beyond));
+  };
+  return new Map([...checkpoints].map((pc) => [pc, through(pc)]));
+}

@@ -1,0 +1,125 @@
+/**
+ * Where the interpreter meets compiled code: it counts how often jump targets are met, and enters
+ * a region through a slot that says OP_COMPILED.
+ *
+ * Whether and when something is compiled is not part of machine state: with any choice the same
+ * instructions are executed with the same results and the same count of steps.
+ */
+
+import {
+  br,
+  call,
+  callIndirect,
+  drop,
+  local,
+  ret,
+  set,
+  unlikely,
+  when,
+  type Expr,
+  type FunctionSignature,
+  type Local,
+  type Stmt,
+} from '../../wasm/ir.js';
+import { i32, i64 } from '../../wasm/ops.js';
+import { ENTRY, ENTRY_BYTES, HEAT_COUNTERS, JUMP_CACHE_ENTRIES, SLOT_BYTES } from '../derived.js';
+import { IMPORTS, ZERO } from '../semantics/access-frame.js';
+import { EXIT_RECHECK, type Frame } from './frame.js';
+import { OP_PAGE_END } from './slots.js';
+
+/** Meetings of a jump target after which it is compiled. */
+export const HEAT_THRESHOLD = 500;
+
+/** What a region returns; see `lib/jit/region-frame.ts`. */
+const REGION_RECHECK = 1;
+const REGION_BYPASS = 2;
+
+const REGION: FunctionSignature = { name: 'region', params: ['i32'], result: 'i32' };
+
+/** Counts a meeting of the jump target whose slot is at `slot`. */
+export function countHeat(frame: Frame, slot: Expr<'i32'>): readonly Stmt[] {
+  const counter = i32.and(i32.shrU(slot, i32.const(2)), i32.const((HEAT_COUNTERS - 1) << 1));
+  const { heat } = frame.address;
+  return [
+    set(frame.host, counter),
+    set(frame.status, i32.add(i32.load16U(frame.host, heat), i32.const(1))),
+    i32.store16(frame.host, frame.status, heat),
+    unlikely(i32.eq(frame.status, i32.const(HEAT_THRESHOLD)), [
+      i32.store16(frame.host, ZERO, heat),
+      frame.storePc(frame.pcOf(slot)),
+      drop(call('i32', IMPORTS.hot, [slot])),
+    ]),
+  ];
+}
+
+/** The case of OP_COMPILED. */
+export function compiledCase(frame: Frame): readonly Stmt[] {
+  const number = i32.load(frame.slot, 4);
+  const place = frame.entry;
+  const field = (name: keyof typeof ENTRY): Expr<'i32'> => i32.load(place, ENTRY[name]);
+  const current = i32.and(
+    i32.eq(field('epoch'), i32.load(ZERO, frame.mailbox('epoch'))),
+    i64.eq(i64.load(place, ENTRY.pc), frame.pc),
+  );
+  const enough = i32.geS(frame.budget, field('minimumBudget'));
+  const free = i32.eqz(frame.bypass);
+  return [
+    set(place, i32.add(i32.mul(number, i32.const(ENTRY_BYTES)), i32.const(frame.address.entries))),
+    when(i32.and(free, enough), [
+      unlikely(i32.eqz(current), [
+        ...frame.synchronise(),
+        set(frame.bypass, i32.eqz(call('i32', IMPORTS.validateEntry, [number]))),
+        br(frame.next),
+      ]),
+      ...enterRegion(frame, place),
+    ]),
+    set(frame.bypass, ZERO),
+    ...executeOriginal(frame, place),
+  ];
+}
+
+function enterRegion(frame: Frame, place: Local<'i32'>): readonly Stmt[] {
+  const field = (name: keyof typeof ENTRY): Expr<'i32'> => i32.load(place, ENTRY[name]);
+  const pc = local('i64');
+  const cached = local('i32');
+  return [
+    // Indirect jumps inside the region find it again by the jump cache.
+    set(pc, frame.pc),
+    set(
+      cached,
+      i32.and(i32.shl(i32.wrap(pc), i32.const(3)), i32.const((JUMP_CACHE_ENTRIES - 1) << 4)),
+    ),
+    i64.store(cached, pc, frame.address.jumpCache),
+    i32.store(cached, field('function'), frame.address.jumpCache + 8),
+    i32.store(cached, field('selector'), frame.address.jumpCache + 12),
+    frame.storeBudget(),
+    set(
+      frame.status,
+      callIndirect('i32', REGION, { index: field('function'), args: [field('selector')] }),
+    ),
+    set(frame.budget, i32.load(ZERO, frame.mailbox('budgetLeft'))),
+    unlikely(i32.eq(frame.status, i32.const(REGION_RECHECK)), [
+      frame.saveFlags(),
+      ret(i32.const(EXIT_RECHECK)),
+    ]),
+    set(frame.bypass, i32.eq(frame.status, i32.const(REGION_BYPASS))),
+    br(frame.reload),
+  ];
+}
+
+/**
+ * Executes the instruction that the slot held before, from the cross slots, which pretend to lie
+ * at the same place of the page; the slots behind it lead back to the page.
+ */
+function executeOriginal(frame: Frame, place: Local<'i32'>): readonly Stmt[] {
+  const { cross } = frame.address;
+  return [
+    set(frame.slotBase, i32.sub(i32.const(cross), i32.sub(frame.slot, frame.slotBase))),
+    i32.store(ZERO, i32.load(place, ENTRY.originalLow), cross),
+    i32.store(ZERO, i32.load(place, ENTRY.originalImm), cross + 4),
+    i32.store(ZERO, i32.const(OP_PAGE_END), cross + SLOT_BYTES),
+    set(frame.slot, i32.const(cross)),
+    set(frame.span, ZERO),
+    br(frame.next),
+  ];
+}

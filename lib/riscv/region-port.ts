@@ -1,0 +1,42 @@
+/**
+ * What a hart asks of a compiler of hot code, and what the compiler needs of the hart. The
+ * compiler itself lies in a higher layer (`lib/jit`); a hart runs without one.
+ */
+
+import type { MemoryLimits } from '../wasm/module.js';
+import type { CodeCache } from './code-cache.js';
+import type { HartMemory } from './hart-memory.js';
+import type { Mmu } from './mmu.js';
+import type { FrameAddresses } from './semantics/access-frame.js';
+
+export interface RegionCompiler {
+  /** The jump target at pc, whose slot is at `slot`, was met often. */
+  hot(slot: number): void;
+  /** Whether an entry may be used at pc under the present mapping; notes it for the epoch. */
+  validate(entry: number): boolean;
+  /** The code of a RAM page changed. True if a region was dropped, which may be the one running. */
+  dropPage(ramPage: number): boolean;
+  /** Drops everything. */
+  clear(): void;
+}
+
+export interface HartInternals {
+  readonly memory: HartMemory;
+  readonly mmu: Mmu;
+  readonly code: CodeCache;
+  readonly addresses: FrameAddresses;
+  readonly limits: MemoryLimits;
+  /** Functions that regions import, by name. */
+  readonly helpers: Readonly<Record<string, unknown>>;
+  /** Table of region functions, called by the interpreter. */
+  readonly table: FunctionTable;
+}
+
+/** The part of `WebAssembly.Table` that is used. */
+export interface FunctionTable {
+  readonly length: number;
+  set(index: number, value: unknown): void;
+  grow(entries: number): number;
+}
+
+export type CompilerFactory = (internals: HartInternals) => RegionCompiler;
