@@ -1,0 +1,128 @@
+/**
+ * Goal: bad input ends a node with a clear message and its exit status, and costs nothing else.
+ * Method: real processes, started wrong.
+ */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import test from 'ava';
+import { GenerationFileArbiter } from '../../lib/arbiter/generation-file.js';
+import { EXIT_STATUS } from '../../lib/base/error.js';
+import { Role } from '../../lib/rpc/generated/lockstep/v1/machine.js';
+import { PairFixture, until, type NodeProcess } from '../support/pair.js';
+
+async function lastWords(node: NodeProcess): Promise<{ status: number | null; text: string }> {
+  const status = await node.exit();
+  return { status, text: node.stderr.join('\n') };
+}
+
+test.serial('a port in use is IO and names the address', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  const place = await until('a port', () => server.address());
+  const port = typeof place === 'string' ? '' : place.port;
+  const { status, text } = await lastWords(
+    new PairFixture(t).primary('--listen', `127.0.0.1:${port}`),
+  );
+  t.is(status, EXIT_STATUS.IO);
+  t.regex(text, new RegExp(`IO: can't listen on 127\\.0\\.0\\.1:${port}: .*in use`));
+});
+
+test.serial('a unix socket of a dead process is taken over, of a live one refused', async (t) => {
+  const fixture = new PairFixture(t);
+  const path = `unix:${join(fixture.folder, 's')}`;
+  const first = fixture.primary('--listen', path, '--machine-id', 'first');
+  t.is(await first.address(), path);
+  const second = fixture.primary('--listen', path, '--machine-id', 'second');
+  const { status, text } = await lastWords(second);
+  t.is(status, EXIT_STATUS.IO);
+  t.regex(text, /another process listens/);
+  first.signal('SIGKILL');
+  await first.exit();
+  const third = fixture.primary('--listen', path, '--machine-id', 'third');
+  t.is((await third.status()).role, Role.PRIMARY);
+});
+
+test.serial('plaintext beyond loopback is refused for every port', async (t) => {
+  const fixture = new PairFixture(t);
+  for (const flag of ['--listen', '--metrics']) {
+    const { status, text } = await lastWords(fixture.primary(flag, '0.0.0.0:0'));
+    t.is(status, EXIT_STATUS.INSECURE);
+    t.regex(text, /INSECURE: .*0\.0\.0\.0:0/);
+  }
+});
+
+test.serial('an arbiter directory that is missing or no directory ends the start', async (t) => {
+  const fixture = new PairFixture(t);
+  const file = join(fixture.folder, 'file');
+  writeFileSync(file, '');
+  for (const place of [join(fixture.folder, 'missing'), file]) {
+    const { status, text } = await lastWords(fixture.primary('--arbiter', `file:${place}`));
+    t.is(status, EXIT_STATUS.ARBITER_UNAVAILABLE);
+    t.true(text.includes(place));
+  }
+  t.false(existsSync(join(fixture.folder, 'missing')));
+});
+
+test.serial('a backup of another machine or id is refused with the difference', async (t) => {
+  const fixture = new PairFixture(t);
+  const primary = fixture.primary();
+  for (const flags of [
+    ['--append', 'other'],
+    ['--machine-id', 'other'],
+  ]) {
+    const { status, text } = await lastWords(await fixture.backup([primary], ...flags));
+    t.is(status, EXIT_STATUS.INCOMPATIBLE_PEER);
+    t.regex(text, /machine (digest|id).*: the backup has .*, the primary /);
+  }
+  t.is((await primary.status()).role, Role.PRIMARY);
+});
+
+test.serial('a second life of a machine is refused: its generation is taken', async (t) => {
+  const fixture = new PairFixture(t);
+  const first = fixture.primary();
+  await first.heard('starting -> solo');
+  const { status, text } = await lastWords(fixture.primary());
+  t.is(status, EXIT_STATUS.FENCED);
+  t.regex(text, /earlier life of this machine.*the primary is at 127/);
+  t.is((await first.status()).role, Role.PRIMARY);
+});
+
+test.serial('a backup whose generation somebody else won ends and says nothing', async (t) => {
+  const fixture = new PairFixture(t);
+  const { primary, backup } = await fixture.pair();
+  // As if another backup had promoted at the same moment and had been quicker.
+  const arbiter = new GenerationFileArbiter(fixture.arbiter);
+  const holder = { address: '127.0.0.1:1', incarnation: 'rival' };
+  const claim = { machine: 'machine', generation: 2n, holder };
+  t.deepEqual(await arbiter.claim(claim), { outcome: 'won' });
+  primary.signal('SIGKILL');
+  const { status, text } = await lastWords(backup);
+  t.is(status, EXIT_STATUS.FENCED);
+  t.regex(text, /the primary is at 127\.0\.0\.1:1/);
+});
+
+test.serial('wrong flags are USAGE and name the flag', async (t) => {
+  const fixture = new PairFixture(t);
+  const cases: readonly (readonly [string, string, RegExp])[] = [
+    ['--listen', 'nowhere', /nowhere/],
+    ['--arbiter', 'etcd:x', /file:DIR/],
+    ['--suspect-ms', '60', /--suspect-ms 60/],
+    ['--machine-id', '../x', /machine id/],
+  ];
+  for (const [flag, value, pattern] of cases) {
+    const { status, text } = await lastWords(fixture.primary(flag, value));
+    t.is(status, EXIT_STATUS.USAGE);
+    t.regex(text, pattern);
+  }
+});
+
+test.serial('the chosen addresses stand in address.json', async (t) => {
+  const fixture = new PairFixture(t);
+  const primary = fixture.primary('--metrics', '127.0.0.1:0');
+  const ready = await primary.heard('ready');
+  const text = readFileSync(join(fixture.folder, 'node-1', 'address.json'), 'utf8');
+  const about: unknown = JSON.parse(text);
+  t.like(about, { listen: ready['listen'], metrics: ready['metrics'], machineId: 'machine' });
+});
