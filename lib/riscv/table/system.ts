@@ -20,5 +20,7 @@ export const SYSTEM: readonly Instruction[] = [
   row('Priv', 'none', ['sret', 0x10200073, 0xffffffff], [system('sret')]),
   row('Priv', 'none', ['mret', 0x30200073, 0xffffffff], [system('mret')]),
   row('Priv', 'none', ['wfi', 0x10500073, 0xffffffff], [system('wfi')]),
-  row('Priv', 'none', ['sfence.vma', 0x12000073, 0xfe007fff], [system('sfence-vma')]),
+  row('Priv', 'none', ['sfence.vma', 0x12000073, 0xfe007fff], [system('sfence-vma')], {
+    files: { rs1: 'x', rs2: 'x' },
+  }),
 ];
