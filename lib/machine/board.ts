@@ -13,6 +13,7 @@ import { SYSCON_SPEC, Syscon } from '../device/syscon.js';
 import { UART_SPEC, Uart } from '../device/uart.js';
 import { VIRTIO_CONSOLE_SPEC, VirtioConsole } from '../device/virtio/console.js';
 import { VIRTIO_ENTROPY_SPEC, VirtioEntropy } from '../device/virtio/entropy.js';
+import { VirtioEmptySlot } from '../device/virtio/mmio.js';
 import type { ClockPort, DmaPort, MmioDevice, OutputPort } from '../device/port.js';
 import type { InputStream } from '../event/event.js';
 import type { WordBlock, WordBlockSpec } from '../memory/word-block.js';
@@ -143,11 +144,6 @@ export class Board {
     const used = [map.VIRTIO_CONSOLE_SLOT, map.VIRTIO_ENTROPY_SLOT];
     return Array.from({ length: map.VIRTIO_SLOTS }, (_, index) => index)
       .filter((index) => !used.includes(index))
-      .map((index) => ({
-        name: `virtio-slot${index}`,
-        ...map.virtioSlot(index),
-        read: (offset: number): bigint => (offset === 0 ? 0x74726976n : offset === 4 ? 2n : 0n),
-        write: (): void => undefined,
-      }));
+      .map((index) => new VirtioEmptySlot(map.virtioSlot(index).base));
   }
 }

@@ -19,6 +19,7 @@ import { Board, boardSpecs } from './board.js';
 import { RAM_BASE, type MachineConfig, type MachineImages } from './config.js';
 import { buildDeviceTree } from './device-tree.js';
 import { RamDma } from './dma.js';
+import { DEFAULT_ENGINE, type EngineOptions } from './engine.js';
 import { planLoad, type LoadPlan } from './loader.js';
 import { MACHINE_SPEC, MachineState } from './machine-state.js';
 import { machineDigest } from './machine-digest.js';
@@ -35,13 +36,10 @@ declare const WebAssembly: {
 /** Output waiting inside the machine above which `runUntil` returns 'output'. */
 const OUTPUT_HIGH_WATER_BYTES = 16_384;
 
-/** How guest code runs; not part of machine state, so that replicas may differ in it. */
-export type Engine = 'interpreter' | 'compiler';
-
 export function createRiscvMachine(
   config: MachineConfig,
   images: MachineImages,
-  engine: Engine = 'interpreter',
+  engine: EngineOptions = DEFAULT_ENGINE,
 ): Machine {
   checkConfig(config);
   return new RiscvMachine(config, images, engine);
@@ -75,7 +73,7 @@ class RiscvMachine implements Machine {
   private outputBytes = 0;
   private interrupts: TakenInterrupt[] = [];
 
-  constructor(config: MachineConfig, images: MachineImages, engine: Engine) {
+  constructor(config: MachineConfig, images: MachineImages, engine: EngineOptions) {
     this.config = config;
     this.hartCount = config.harts;
     this.ramPageCount = config.memoryBytes / PAGE_BYTES;
@@ -110,7 +108,10 @@ class RiscvMachine implements Machine {
       hart: 0,
       layout: this.layout,
       memory,
-      compiler: engine === 'compiler' ? (internals) => new RegionCache(internals) : null,
+      compiler:
+        engine.engine === 'compiler'
+          ? { create: (internals) => new RegionCache(internals), hotAfter: engine.hotAfter }
+          : null,
       ports: {
         mmio: {
           read: (address, bytes) => bus.read(address, bytes),

@@ -20,7 +20,7 @@ import { SystemInstructions } from './system-instructions.js';
 import { Mmu } from './mmu.js';
 import { Pmp } from './pmp.js';
 import { MACHINE, MSTATUS } from './privilege.js';
-import type { CompilerFactory, RegionCompiler } from './region-port.js';
+import type { CompilerOptions, RegionCompiler } from './region-port.js';
 import { enterTrap, nextInterrupt, type TrapCause } from './trap.js';
 
 /** What the hart needs of the machine around it. */
@@ -65,8 +65,8 @@ export class Hart {
     readonly layout: MemoryLayout;
     readonly memory: WebAssemblyMemory;
     readonly ports: HartPorts;
-    /** Makes the compiler of hot code; null interprets everything. */
-    readonly compiler: CompilerFactory | null;
+    /** The compiler of hot code; null interprets everything. */
+    readonly compiler: CompilerOptions | null;
   }) {
     this.ports = options.ports;
     this.memory = new HartMemory(options.hart, options.layout, options.memory.buffer);
@@ -116,10 +116,13 @@ export class Hart {
       },
       validateEntry: (entry = 0) => (this.compiler?.validate(entry) === true ? 1 : 0),
     };
-    const interpreter = instantiate(options.memory, this.memory, imports);
+    const interpreter = instantiate(this.memory, imports, {
+      memory: options.memory,
+      hotAfter: options.compiler?.hotAfter ?? 0,
+    });
     this.exports = interpreter.exports;
     this.compiler =
-      options.compiler?.({
+      options.compiler?.create({
         memory: this.memory,
         mmu: this.mmu,
         code: this.code,

@@ -39,4 +39,8 @@ export interface FunctionTable {
   grow(entries: number): number;
 }
 
-export type CompilerFactory = (internals: HartInternals) => RegionCompiler;
+export interface CompilerOptions {
+  readonly create: (internals: HartInternals) => RegionCompiler;
+  /** Times that a jump target is met before it is compiled: 1 to 65535. */
+  readonly hotAfter: number;
+}

@@ -27,9 +27,6 @@ import { IMPORTS, ZERO } from '../semantics/access-frame.js';
 import { EXIT_RECHECK, type Frame } from './frame.js';
 import { OP_PAGE_END } from './slots.js';
 
-/** Meetings of a jump target after which it is compiled. */
-export const HEAT_THRESHOLD = 500;
-
 /** What a region returns; see `lib/jit/region-frame.ts`. */
 const REGION_RECHECK = 1;
 const REGION_BYPASS = 2;
@@ -40,11 +37,12 @@ const REGION: FunctionSignature = { name: 'region', params: ['i32'], result: 'i3
 export function countHeat(frame: Frame, slot: Expr<'i32'>): readonly Stmt[] {
   const counter = i32.and(i32.shrU(slot, i32.const(2)), i32.const((HEAT_COUNTERS - 1) << 1));
   const { heat } = frame.address;
+  if (frame.hotAfter === 0) return [];
   return [
     set(frame.host, counter),
     set(frame.status, i32.add(i32.load16U(frame.host, heat), i32.const(1))),
     i32.store16(frame.host, frame.status, heat),
-    unlikely(i32.eq(frame.status, i32.const(HEAT_THRESHOLD)), [
+    unlikely(i32.eq(frame.status, i32.const(frame.hotAfter)), [
       i32.store16(frame.host, ZERO, heat),
       frame.storePc(frame.pcOf(slot)),
       drop(call('i32', IMPORTS.hot, [slot])),

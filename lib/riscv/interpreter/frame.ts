@@ -58,8 +58,12 @@ export class Frame implements AccessFrame {
   /** The instruction is done; leave generated code behind it. */
   readonly leave = label();
 
-  constructor(address: FrameAddresses) {
+  /** Meetings of a jump target after which it is compiled; 0 counts nothing. */
+  readonly hotAfter: number;
+
+  constructor(address: FrameAddresses, hotAfter: number) {
     this.address = address;
+    this.hotAfter = hotAfter;
   }
 
   /** pc of the instruction whose slot is at an address on this page. */

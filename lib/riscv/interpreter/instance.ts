@@ -37,11 +37,16 @@ export interface Interpreter {
 }
 
 export function instantiate(
-  memory: { readonly buffer: ArrayBufferLike },
   hart: HartMemory,
   imports: HartImports,
+  options: {
+    readonly memory: { readonly buffer: ArrayBufferLike };
+    /** See `Frame.hotAfter`. */
+    readonly hotAfter: number;
+  },
 ): Interpreter {
   const { layout } = hart;
+  const { memory, hotAfter } = options;
   const pages = layout.totalBytes / WASM_PAGE_BYTES;
   const limits = { initialPages: pages, maximumPages: pages };
   const addresses = {
@@ -53,7 +58,7 @@ export function instantiate(
     entries: layout.offsetOf(`entries${hart.hart}`),
     jumpCache: layout.offsetOf(`jump-cache${hart.hart}`),
   };
-  const bytes = buildInterpreter(addresses, limits);
+  const bytes = buildInterpreter(addresses, limits, hotAfter);
   const table = new WebAssembly.Table({ initial: 1, element: 'anyfunc' });
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
     env: { memory, table, ...imports },

@@ -46,14 +46,18 @@ import { OP_ROWS } from './slots.js';
 const RUN: FunctionSignature = { name: 'run', params: ['i32'], result: 'i32' };
 const HASH_PAGE: FunctionSignature = { name: 'hashPage', params: ['i32'], result: 'i64' };
 
-export function buildInterpreter(addresses: FrameAddresses, memory: MemoryLimits): Uint8Array {
+export function buildInterpreter(
+  addresses: FrameAddresses,
+  memory: MemoryLimits,
+  hotAfter: number,
+): Uint8Array {
   const module = new ModuleBuilder(memory);
   for (const signature of Object.values(IMPORTS)) module.importFunction(signature);
   module.importTable(0);
   module.defineGlobal('fflags', 'i32');
   defineMulhu(module);
   defineFloatLibrary(module);
-  const frame = new Frame(addresses);
+  const frame = new Frame(addresses, hotAfter);
   defineSlowAccess(module, frame);
   defineHashPage(module);
   module.define(RUN, [frame.budget], runBody(frame), { exported: true });
