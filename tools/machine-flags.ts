@@ -1,0 +1,174 @@
+/**
+ * The flags that describe a machine, as people know them from QEMU's virt, and the machine that
+ * they describe. Shared by every command that builds one.
+ *
+ * What a machine gets from outside at power-on, the time of its clock and the seed of its random
+ * numbers, is part of its description: a run keeps it in its log, and the nodes of a pair must be
+ * told the same. Where it is not given, a run of its own takes it from the host, and a machine
+ * that several commands must agree on takes it from the images.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { LockstepError } from '../lib/base/error.js';
+import { defaultCacheFolder, IMAGE_NAME } from '../lib/host/image/debian-image.js';
+import type { ImageFile } from '../lib/host/log-store/meta.js';
+import { DEFAULT_RATE, MAX_HARTS, RAM_BASE } from '../lib/machine/config.js';
+import type { MachineConfig, MachineImages } from '../lib/machine/config.js';
+import { isElf, parseElf } from '../lib/machine/elf.js';
+import type { MachineSpec } from '../lib/node/machine-spec.js';
+import type { Arguments, OptionTable } from './command.js';
+
+const DEFAULT_MEMORY = '256M';
+const SYSTEM_FIRMWARE = '/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin';
+const SEED_BYTES = 32;
+/** What the clock of an agreed machine shows at power-on: 2025-01-01T00:00:00Z. */
+const AGREED_RTC_SECONDS = 1_735_689_600n;
+
+export const MACHINE_OPTIONS: OptionTable = {
+  bios: {
+    type: 'string',
+    value: 'FILE|none',
+    help: 'firmware; none starts the kernel in M mode (OpenSBI, none for a bare-metal ELF)',
+  },
+  kernel: { type: 'string', value: 'FILE', help: 'ELF program or Linux Image' },
+  initrd: { type: 'string', value: 'FILE', help: 'initial RAM file system' },
+  append: { type: 'string', value: 'TEXT', help: 'kernel command line' },
+  disk: { type: 'string', value: 'FILE', help: 'disk image (this version has no disk yet)' },
+  memory: { type: 'string', value: 'SIZE', help: `guest RAM (${DEFAULT_MEMORY})` },
+  harts: { type: 'string', value: 'N', help: 'harts; this version runs one (1)' },
+  rtc: {
+    type: 'string',
+    value: 'now|SECONDS',
+    help: 'what the clock shows at power-on, seconds since 1970',
+  },
+  'rng-seed': {
+    type: 'string',
+    value: 'HEX|none',
+    help: 'up to 32 bytes for the kernel in /chosen/rng-seed',
+  },
+};
+
+/**
+ * `own`: clock and seed come from the host. `agreed`: equal flags and images give equal machines,
+ * as the nodes of a pair and a run that is to be repeated need it.
+ */
+export type MachineOrigin = 'own' | 'agreed';
+
+/**
+ * The machine that the flags describe. USAGE for flags that don't fit, IO for a file that can't
+ * be read; what is in the files is looked at when the machine is built.
+ */
+export async function readMachine(args: Arguments, origin: MachineOrigin): Promise<MachineSpec> {
+  if (args.text('disk') !== undefined) {
+    throw new LockstepError('USAGE', '--disk: this version has no block device yet');
+  }
+  const harts = args.integer('harts', 1, MAX_HARTS) ?? 1;
+  if (harts !== 1) {
+    throw new LockstepError('USAGE', `--harts ${harts}: this version runs 1 hart`);
+  }
+  const kernel = await readImage(args, 'kernel');
+  const initrd = await readImage(args, 'initrd');
+  const bios = await readFirmware(args, kernel);
+  if (bios === null && kernel === null) {
+    throw new LockstepError('USAGE', '--kernel FILE is needed, or --bios FILE alone');
+  }
+  const append = args.text('append') ?? '';
+  const images: MachineImages = {
+    bios: bios?.bytes ?? null,
+    kernel: kernel?.bytes ?? null,
+    initrd: initrd?.bytes ?? null,
+  };
+  const config: MachineConfig = {
+    memoryBytes: args.size('memory') ?? 256 * 2 ** 20,
+    harts,
+    append,
+    initialRate: DEFAULT_RATE,
+    rtcStartSeconds: readRtc(args, origin),
+    rngSeed: readSeed(args, origin, images),
+  };
+  const imageFiles = [bios, kernel, initrd]
+    .filter((image) => image !== null)
+    .map(({ file }) => file);
+  return { config, images, imageFiles, machineFactory: null };
+}
+
+interface Image {
+  readonly bytes: Uint8Array;
+  readonly file: ImageFile;
+}
+
+async function readImage(args: Arguments, role: 'kernel' | 'initrd'): Promise<Image | null> {
+  const path = args.text(role);
+  return path === undefined ? null : loadImage(role, path);
+}
+
+/** Reads an image and takes its hash. Errors: IO. */
+export async function loadImage(role: ImageFile['role'], path: string): Promise<Image> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LockstepError('IO', `the ${role} ${path} can't be read: ${reason}`, { path });
+  }
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { bytes, file: { role, path: resolve(path), sha256 } };
+}
+
+async function readFirmware(args: Arguments, kernel: Image | null): Promise<Image | null> {
+  const given = args.text('bios');
+  if (given === 'none') return null;
+  if (given !== undefined) return loadImage('bios', given);
+  if (kernel !== null && isBareMetal(kernel.bytes)) return null;
+  const candidates = [SYSTEM_FIRMWARE, join(defaultCacheFolder(), IMAGE_NAME, 'fw_dynamic.bin')];
+  const found = candidates.find((path) => existsSync(path));
+  if (found !== undefined) return loadImage('bios', found);
+  throw new LockstepError(
+    'USAGE',
+    'no OpenSBI firmware found: give --bios FILE, run `lockstep image`, or install the package ' +
+      `opensbi; looked at ${candidates.join(' and ')}`,
+  );
+}
+
+/** An ELF that is linked where firmware would be has nothing below it. */
+function isBareMetal(kernel: Uint8Array): boolean {
+  if (!isElf(kernel)) return false;
+  const { segments } = parseElf(kernel, 'kernel');
+  return segments.some(
+    ({ address, memoryBytes }) =>
+      address <= BigInt(RAM_BASE) && address + memoryBytes > BigInt(RAM_BASE),
+  );
+}
+
+function readRtc(args: Arguments, origin: MachineOrigin): bigint {
+  const text = args.text('rtc');
+  if (text === undefined && origin === 'agreed') return AGREED_RTC_SECONDS;
+  if (text !== undefined && text !== 'now') {
+    const seconds = args.count('rtc') ?? 0n;
+    if (seconds < 1n << 34n) return seconds;
+    throw new LockstepError('USAGE', `--rtc ${text} is beyond what the clock can show`);
+  }
+  return BigInt(Math.floor(Date.now() / 1000));
+}
+
+function readSeed(args: Arguments, origin: MachineOrigin, images: MachineImages): Uint8Array {
+  const text = args.text('rng-seed');
+  if (text === 'none') return new Uint8Array(0);
+  if (text !== undefined) {
+    if (/^([0-9a-f]{2}){1,32}$/i.test(text)) return new Uint8Array(Buffer.from(text, 'hex'));
+    throw new LockstepError('USAGE', `--rng-seed: "${text}" is not 1 to 32 bytes in hexadecimal`);
+  }
+  if (origin === 'own') return new Uint8Array(randomBytes(SEED_BYTES));
+  const hash = createHash('sha256').update('lockstep agreed seed\n');
+  for (const image of [images.bios, images.kernel, images.initrd]) {
+    hash.update(
+      createHash('sha256')
+        .update(image ?? new Uint8Array(0))
+        .digest(),
+    );
+  }
+  return new Uint8Array(hash.digest());
+}
