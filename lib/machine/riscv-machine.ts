@@ -237,8 +237,11 @@ class RiscvMachine implements Machine {
 
   saveRamPage(page: number): Uint8Array | null {
     const bytes = this.ramPage(page);
-    const words = new BigUint64Array(this.buffer, bytes.byteOffset, PAGE_BYTES / 8);
-    return words.every((word) => word === 0n) ? null : bytes.slice();
+    const words = new Int32Array(this.buffer, bytes.byteOffset, PAGE_BYTES / 4);
+    for (let index = 0; index < words.length; index++) {
+      if (words[index] !== 0) return bytes.slice();
+    }
+    return null;
   }
 
   restore(words: Uint8Array, ramPages: Iterable<readonly [page: number, bytes: Uint8Array]>): void {
