@@ -84,10 +84,14 @@ export class StreamHistory {
   /** Forgets everything from `offset` on, and keeps what is before it. */
   truncate(offset: bigint): void {
     if (offset >= this.endOffset) return;
-    const kept = offset > this.start ? this.read(this.start, Number(offset - this.start)) : null;
-    const start = kept === null ? offset : this.start;
-    this.chunks = kept === null ? [] : [{ offset: start, bytes: kept }];
-    this.size = kept?.length ?? 0;
+    for (let last = this.chunks.pop(); last !== undefined; last = this.chunks.pop()) {
+      this.size -= last.bytes.length;
+      if (last.offset >= offset) continue;
+      const bytes = last.bytes.subarray(0, Number(offset - last.offset));
+      this.chunks.push({ offset: last.offset, bytes });
+      this.size += bytes.length;
+      break;
+    }
     this.endOffset = offset;
   }
 
