@@ -8,7 +8,7 @@
 
 import type { Block } from './block.js';
 import { SCRATCH_MIDDLE } from './context.js';
-import { buildImage, placeBlock, resultOf, type TestImage } from './image.js';
+import { buildImage, placeBlock, resultOf, type ImageOptions, type TestImage } from './image.js';
 import {
   MAX_TRAPS,
   RESULT_F,
@@ -28,12 +28,14 @@ export interface Contestant {
 }
 
 export interface Campaign {
+  /** Times that each block is run; 1 where nothing is gained by more. */
+  readonly rounds: number;
   readonly left: Contestant;
   readonly right: Contestant;
   /** Puts the blocks into an image; the self-test plants a defect here. */
   readonly build?: (
     blocks: readonly Block[],
-    isDetailed: boolean,
+    options: ImageOptions,
     contestant: Contestant,
   ) => TestImage;
 }
@@ -46,7 +48,7 @@ async function runBlocks(
   isDetailed: boolean,
 ): Promise<readonly BigUint64Array[]> {
   const build = campaign.build ?? buildImage;
-  const image = build(blocks, isDetailed, contestant);
+  const image = build(blocks, { isDetailed, rounds: campaign.rounds }, contestant);
   const signature = await contestant.run(image);
   return blocks.map((_block, index) => resultOf(image, signature, index));
 }

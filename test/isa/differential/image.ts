@@ -9,12 +9,14 @@ import { assert } from '../../../lib/base/assert.js';
 import type { Block, BlockState } from './block.js';
 import type { Instruction, Unit } from './context.js';
 import { writeElf } from './elf-writer.js';
+import { jal } from './encode.js';
 import {
   assembleRuntime,
   CONTEXT_ADDRESS,
   CONTEXT_COUNT,
   CONTEXT_INPUTS,
   CONTEXT_RESULTS,
+  CONTEXT_ROUNDS,
   CONTEXT_TABLE,
   DETAILED_RESULT_WORDS,
   INPUT_BYTES,
@@ -25,6 +27,7 @@ import {
 const TABLE_ADDRESS = 0x8001_0000;
 const TABLE_ENTRY_BYTES = 16;
 const EBREAK = 0x0010_0073;
+const JUMP_BYTES = 4;
 
 export interface TestImage {
   readonly elf: Uint8Array;
@@ -68,14 +71,23 @@ export function placeBlock(
   return { placed, end };
 }
 
-export function buildImage(blocks: readonly Block[], isDetailed: boolean): TestImage {
+export interface ImageOptions {
+  /** Results carry every trap and the whole scratch area. */
+  readonly isDetailed: boolean;
+  /** Times that each block is run. */
+  readonly rounds: number;
+}
+
+export function buildImage(blocks: readonly Block[], options: ImageOptions): TestImage {
+  const { isDetailed, rounds } = options;
   const inputs = TABLE_ADDRESS + TABLE_ENTRY_BYTES * blocks.length;
   const code = inputs + INPUT_BYTES * blocks.length;
   const chunks: Buffer[] = [];
   const table = Buffer.alloc(TABLE_ENTRY_BYTES * blocks.length);
   let address = code;
   blocks.forEach((block, index) => {
-    const { placed, end } = placeBlock(block.units, address);
+    // A jump to the first instruction: what compiles hot code counts the targets of jumps.
+    const { placed, end } = placeBlock(block.units, address + JUMP_BYTES);
     table.writeBigUInt64LE(BigInt(address), TABLE_ENTRY_BYTES * index);
     table.writeBigUInt64LE(BigInt(end), TABLE_ENTRY_BYTES * index + 8);
     const next = (end + 4 + 7) & ~7;
@@ -96,6 +108,7 @@ export function buildImage(blocks: readonly Block[], isDetailed: boolean): TestI
     bytes.writeBigUInt64LE(BigInt(value), CONTEXT_ADDRESS - RUNTIME_ADDRESS + 8 * word);
   };
   setContext(CONTEXT_COUNT, blocks.length);
+  setContext(CONTEXT_ROUNDS, rounds);
   setContext(CONTEXT_TABLE, TABLE_ADDRESS);
   setContext(CONTEXT_INPUTS, inputs);
   setContext(CONTEXT_RESULTS, begin);
@@ -119,6 +132,7 @@ function blockBytes(
   size: number,
 ): Buffer {
   const bytes = Buffer.alloc(size);
+  bytes.writeUInt32LE(jal(0, JUMP_BYTES), 0);
   for (const { address, word, instruction } of placed) {
     if (instruction.bytes === 2) bytes.writeUInt16LE(word, address - start);
     else bytes.writeUInt32LE(word, address - start);

@@ -3,6 +3,7 @@
  */
 
 import { DEFAULT_RATE, RAM_BASE } from '../../../lib/machine/config.js';
+import type { EngineOptions } from '../../../lib/machine/engine.js';
 import type { Machine } from '../../../lib/machine/machine.js';
 import { createRiscvMachine } from '../../../lib/machine/riscv-machine.js';
 import type { TestImage } from './image.js';
@@ -17,7 +18,7 @@ export interface LockstepRun {
   readonly retired: bigint;
 }
 
-export function runOnLockstep(image: TestImage): LockstepRun {
+export function runOnLockstep(image: TestImage, engine: EngineOptions): LockstepRun {
   const machine = createRiscvMachine(
     {
       memoryBytes: MEMORY_BYTES,
@@ -28,6 +29,7 @@ export function runOnLockstep(image: TestImage): LockstepRun {
       rngSeed: new Uint8Array(0),
     },
     { bios: null, kernel: image.elf, initrd: null },
+    engine,
   );
   const result = machine.runUntil({ hart: 0, step: STEP_LIMIT });
   if (result.reason !== 'stopped' || result.stop.status !== 0) {

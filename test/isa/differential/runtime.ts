@@ -4,7 +4,8 @@
  *
  * Every register belongs to the block, so the program keeps its own state in a context in memory,
  * which mscratch points at while a block runs. A block ends at its last instruction, an EBREAK
- * whose address the context holds.
+ * whose address the context holds. Each block may be run several times from the same state, so
+ * that an engine which compiles hot code runs it compiled; the last run's results stay.
  */
 
 import { Assembler } from './assembler.js';
@@ -45,6 +46,9 @@ const CONTEXT_RESULT = 10;
 const CONTEXT_TRAPS = 11;
 const CONTEXT_TRAP_HASH = 12;
 const CONTEXT_SPARE = 13;
+/** Times that each block is run, and how often the present one was. */
+export const CONTEXT_ROUNDS = 14;
+const CONTEXT_ROUND = 15;
 
 const MSTATUS = 0x300;
 const MIE = 0x304;
@@ -240,10 +244,16 @@ function finishBlock(a: Assembler, isDetailed: boolean): void {
   a.ld(28, 8 * CONTEXT_TRAP_HASH, CONTEXT);
   a.sd(28, 8 * RESULT_TRAP_HASH, 29);
   hashScratch(a, isDetailed);
+  a.csrw(MSCRATCH, CONTEXT);
+  a.ld(T0, 8 * CONTEXT_ROUND, CONTEXT);
+  a.addi(T0, T0, 1);
+  a.sd(T0, 8 * CONTEXT_ROUND, CONTEXT);
+  a.ld(T1, 8 * CONTEXT_ROUNDS, CONTEXT);
+  a.bne(T0, T1, 'next-block');
+  a.sd(0, 8 * CONTEXT_ROUND, CONTEXT);
   a.ld(T0, 8 * CONTEXT_INDEX, CONTEXT);
   a.addi(T0, T0, 1);
   a.sd(T0, 8 * CONTEXT_INDEX, CONTEXT);
-  a.csrw(MSCRATCH, CONTEXT);
   a.j('next-block');
 }
 
