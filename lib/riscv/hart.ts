@@ -361,6 +361,7 @@ export class Hart {
   /** The first step at which time is at least `ticks`, which lies in the future. */
   private stepAt(ticks: bigint): number {
     const rate = this.get('timeRate');
+    if (rate === 0n) return Infinity;
     const delta = (((ticks - this.get('timeBase')) << 32n) + rate - 1n) / rate;
     return Number(this.get('timeStep') + delta);
   }
