@@ -104,6 +104,7 @@ export class BackupCore {
   private redialMs: number;
   private nextAddress = 0;
   private heardMs = 0;
+  private steppedMs = 0;
   private isAckDue = false;
   private ackedMs = 0;
   private ackedReplaySeq = 0n;
@@ -131,6 +132,7 @@ export class BackupCore {
   /** Carries out one input; the effects are to be done in their order before the next input. */
   step(input: BackupInput, nowMs: number): BackupEffect[] {
     if (this.currentState === 'promoted' || this.currentState === 'halted') return [];
+    this.steppedMs = nowMs;
     this.take(input, nowMs);
     this.settle(input, nowMs);
     const effects = this.effects;
@@ -148,9 +150,13 @@ export class BackupCore {
       case 'loading':
       case 'following':
       case 'protecting': {
-        const silentMs = this.heardMs + this.limits.suspectMs;
-        if (this.replayedSeq <= this.ackedReplaySeq) return silentMs;
-        return Math.min(silentMs, this.ackedMs + this.limits.ackProgressMs);
+        // A tick at least every heartbeat keeps the measure of the process's own pauses fine.
+        const tickMs = Math.min(
+          this.heardMs + this.limits.suspectMs,
+          this.steppedMs + this.limits.heartbeatMs,
+        );
+        if (this.replayedSeq <= this.ackedReplaySeq) return tickMs;
+        return Math.min(tickMs, this.ackedMs + this.limits.ackProgressMs);
       }
       case 'arbitrating':
         return this.arbitration?.wakeAtMs() ?? Infinity;
@@ -302,7 +308,8 @@ export class BackupCore {
     }
     const isRepeated = epoch === this.logEpoch;
     this.logEpoch = epoch;
-    if (isRepeated && epoch === this.epoch && this.currentState === 'following') {
+    const begins = this.policy.beginsProtection(isRepeated, epoch === this.epoch);
+    if (begins && this.currentState === 'following') {
       this.transition('protecting', `protection entry ${seq}`);
     }
   }

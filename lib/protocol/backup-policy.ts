@@ -25,6 +25,8 @@ export interface PowerView {
 export interface BackupPolicy {
   /** Why a batch may not be taken, or null. A batch is taken whole or not at all. */
   batchFault(batch: BatchView, receivedSeq: bigint, epoch: bigint): string | null;
+  /** Whether an `epoch` entry begins protection: a number's second, in the session's epoch. */
+  beginsProtection(isRepeated: boolean, isSessionEpoch: boolean): boolean;
   /** Whether the loss of the primary leads to the arbiter. */
   mayArbitrate(isProtecting: boolean): boolean;
   /** Whether the arbiter has to be asked at all. */
@@ -56,6 +58,8 @@ export const BACKUP_POLICY: BackupPolicy = {
     if (batch.firstSeq !== receivedSeq + 1n) return `batch ${batch.firstSeq} after ${receivedSeq}`;
     return null;
   },
+
+  beginsProtection: (isRepeated, isSessionEpoch) => isRepeated && isSessionEpoch,
 
   mayArbitrate: (isProtecting) => isProtecting,
 

@@ -117,6 +117,7 @@ export class PrimaryCore {
   private pausedFor: 'log-full' | 'output-full' | null = null;
   private throttlePermille = THROTTLE_FULL_PERMILLE;
   private throttleAtMs = 0;
+  private steppedMs = 0;
   private previousLagMs = 0;
   private effects: PrimaryEffect[] = [];
 
@@ -142,6 +143,7 @@ export class PrimaryCore {
     if (this.currentState === 'fenced' || this.currentState === 'stopped') {
       return input.kind === 'backup-opened' ? [close(input.session, this.farewell())] : [];
     }
+    this.steppedMs = nowMs;
     this.take(input, nowMs);
     this.settle(nowMs);
     const effects = this.effects;
@@ -157,6 +159,8 @@ export class PrimaryCore {
       wakeMs = Math.min(
         wakeMs,
         session.healthWakeAtMs(this.limits),
+        // A tick at least every heartbeat keeps the measure of the process's own pauses fine.
+        this.steppedMs + this.limits.heartbeatMs,
         session.isBlocked ? Infinity : session.sentMs + this.limits.heartbeatMs,
         this.throttleAtMs,
       );
@@ -472,8 +476,8 @@ export class PrimaryCore {
     const { policy, limits } = this;
     const logBytes = Math.max(session?.unacked.bytes ?? 0, session?.unreplayed.bytes ?? 0);
     let cause: 'log-full' | 'output-full' | null = null;
-    if (policy.mustPause(this.held.bytes, limits.heldBytes)) cause = 'output-full';
-    if (policy.mustPause(logBytes, limits.unackedBytes)) cause = 'log-full';
+    if (policy.mustPause('output', this.held.bytes, limits.heldBytes)) cause = 'output-full';
+    if (policy.mustPause('log', logBytes, limits.unackedBytes)) cause = 'log-full';
     if ((cause === null) === (this.pausedFor === null)) return;
     this.pausedFor = cause;
     this.emit(cause === null ? { kind: 'resume-guest' } : { kind: 'pause-guest', cause });

@@ -61,7 +61,7 @@ export interface PrimaryPolicy {
   /** Why the backup counts as lost, or null. */
   backupLost(health: BackupHealth, limits: PairLimits): 'silent' | 'stalled' | null;
   /** Whether the guest has to pause for want of room in a queue of at most `limitBytes`. */
-  mustPause(queuedBytes: number, limitBytes: number): boolean;
+  mustPause(queue: 'log' | 'output', queuedBytes: number, limitBytes: number): boolean;
   /** Whether a joining backup is so near that protection can begin. */
   mayProtect(joining: JoiningView, limits: PairLimits): boolean;
   /** The guest's share of its instruction budget for the next period. */
@@ -117,7 +117,7 @@ export const PRIMARY_POLICY: PrimaryPolicy = {
     return null;
   },
 
-  mustPause: (queuedBytes, limitBytes) => queuedBytes >= limitBytes,
+  mustPause: (_queue, queuedBytes, limitBytes) => queuedBytes >= limitBytes,
 
   mayProtect: (joining, limits) =>
     joining.loaded &&

@@ -1,0 +1,26 @@
+/**
+ * What checkers look at: the whole world at one moment, which no node could ever see.
+ */
+
+import type { BackupRole } from '../backup-role.js';
+import type { Client, Heard } from '../client.js';
+import type { Configuration } from '../configuration.js';
+import type { Network } from '../network.js';
+import type { PrimaryRole } from '../primary-role.js';
+import type { Process } from '../process.js';
+import type { SimulatedArbiter } from '../simulated-arbiter.js';
+
+export interface View {
+  readonly nowMs: number;
+  readonly configuration: Configuration;
+  readonly arbiter: SimulatedArbiter;
+  readonly network: Network;
+  readonly heard: Heard;
+  readonly clients: readonly Client[];
+  /** Roles of living processes. */
+  readonly primaries: readonly PrimaryRole[];
+  readonly backups: readonly BackupRole[];
+  /** World time at which the process last began to run. */
+  runningSinceMs(process: Process): number;
+  violation(what: string): void;
+}

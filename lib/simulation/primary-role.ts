@@ -1,0 +1,387 @@
+/**
+ * A simulated primary: `PrimaryCore` around a guest that records.
+ *
+ * It does what primary/ does with sockets and threads: slices of execution, inputs at a step, the
+ * log, output marks and the gate, disk requests, streams of backups.
+ */
+
+import { PrimaryCore } from '../protocol/primary-core.js';
+import type { PrimaryEffect, PrimaryInput } from '../protocol/primary-contract.js';
+import { Driver } from './driver.js';
+import { ENTRY_BYTES } from './entry.js';
+import type { Entry, EntryKind, Message, Replica } from './entry.js';
+import type { Stream } from './network.js';
+import type { Process } from './process.js';
+import type { Surroundings, TakeoverOrder } from './surroundings.js';
+
+/** Slices between two comparisons of state. */
+const SLICES_PER_HASH = 6;
+/** Bytes that one item of output counts in the gate. */
+const ITEM_BYTES = 64;
+const MAX_INPUTS_PER_SLICE = 16;
+
+type Arrival =
+  | { readonly kind: 'input'; readonly client: number; readonly sequence: number }
+  | { readonly kind: 'completion'; readonly request: number };
+
+export class PrimaryRole {
+  readonly kind = 'primary';
+  readonly process: Process;
+  readonly replica: Replica;
+  readonly core: PrimaryCore;
+  private readonly surroundings: Surroundings;
+  private readonly driver: Driver<PrimaryInput, PrimaryEffect>;
+  private readonly streams = new Map<number, Stream>();
+  private nextSession = 1;
+  private arrivals: Arrival[] = [];
+  private recordedFrom: number | null = null;
+  private hasMark = false;
+  private slices = 0;
+  private isRunning = false;
+  private isPaused = false;
+  private wantsPowerOff = false;
+  private permille = 1000;
+  releasedOffset = 0;
+  private speaksIn = 0n;
+  /** World time at which an ack last moved a watermark, for the checkers. */
+  ackedAtMs = 0;
+  heardAtMs = 0;
+  /** Changes of the throttle's direction, with their time. */
+  readonly throttleTurnsMs: number[] = [];
+  private throttleDirection = 0;
+
+  constructor(
+    process: Process,
+    surroundings: Surroundings,
+    replica: Replica,
+    takeover: TakeoverOrder | null,
+  ) {
+    const { configuration, rules } = surroundings;
+    this.process = process;
+    this.surroundings = surroundings;
+    this.replica = replica;
+    this.core = new PrimaryCore({
+      limits: configuration.limits,
+      ackMode: configuration.ackMode,
+      takeover,
+      policy: rules.primary,
+    });
+    this.driver = new Driver<PrimaryInput, PrimaryEffect>({
+      process,
+      surroundings,
+      core: this.core,
+      perform: (effect) => this.perform(effect),
+      tick: (loopLagMs) => ({ kind: 'tick', loopLagMs }),
+    });
+    if (takeover !== null) this.reissue();
+  }
+
+  start(): void {
+    this.driver.give({ kind: 'start' });
+  }
+
+  /** A backup's stream arrives. */
+  accept(stream: Stream): void {
+    const session = this.nextSession;
+    this.nextSession += 1;
+    this.streams.set(session, stream);
+    stream.ends[1] = {
+      received: (message) => this.received(session, message),
+      closed: () => {
+        this.streams.delete(session);
+        this.driver.give({ kind: 'backup-closed', session });
+      },
+      blocked: (isBlocked) =>
+        this.driver.give({ kind: isBlocked ? 'blocked' : 'writable', session }),
+    };
+  }
+
+  /** A client sends a transaction and says which output it has. */
+  request(client: number, sequence: number, offset: number): void {
+    if (this.core.state === 'fenced' || !this.isRunning) return;
+    const isWaiting = this.arrivals.some(
+      (arrival) => arrival.kind === 'input' && arrival.client === client,
+    );
+    if (!isWaiting) this.arrivals.push({ kind: 'input', client, sequence });
+    if (this.surroundings.rules.world.hostAnswersForGuest) {
+      this.surroundings.answerClient(client, sequence);
+    }
+    if (offset < this.releasedOffset) this.emitFrom(offset, client);
+  }
+
+  powerOff(): void {
+    this.wantsPowerOff = true;
+  }
+
+  private received(session: number, message: Message): void {
+    switch (message.kind) {
+      case 'hello': {
+        const held = this.replica.lastSeq - message.position;
+        const { retainedEntries, incompatibleNode } = this.surroundings.configuration;
+        const stream = this.streams.get(session);
+        this.driver.give({
+          kind: 'backup-opened',
+          session,
+          position: BigInt(message.position),
+          epoch: message.epoch,
+          compatible: stream?.processes[0].node !== incompatibleNode,
+          resumable:
+            held >= 0 && held <= retainedEntries && message.position >= this.replica.baseSeq,
+        });
+        return;
+      }
+      case 'ack': {
+        const before = this.core.figures(0);
+        this.heardAtMs = this.surroundings.agenda.nowMs;
+        this.driver.give({
+          kind: 'ack',
+          session,
+          epoch: message.epoch,
+          receivedSeq: message.receivedSeq,
+          durableSeq: message.durableSeq,
+          replayedSeq: message.replayedSeq,
+          chainMatches: this.chainMatches(message),
+        });
+        const after = this.core.figures(0);
+        if (after.receivedSeq > before.receivedSeq || after.replayedSeq > before.replayedSeq) {
+          this.ackedAtMs = this.surroundings.agenda.nowMs;
+        }
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  private chainMatches(ack: Extract<Message, { readonly kind: 'ack' }>): boolean {
+    return ack.chain === null || this.replica.entry(Number(ack.receivedSeq)) === ack.chain;
+  }
+
+  private perform(effect: PrimaryEffect): void {
+    const { surroundings, process } = this;
+    switch (effect.kind) {
+      case 'transition':
+        return surroundings.observe.transition(process, 'primary', effect);
+      case 'claim':
+        surroundings.observe.claimed(process, effect.generation);
+        surroundings.claim(process, effect.generation, (answer) =>
+          this.driver.give({ kind: 'claimed', generation: effect.generation, answer }),
+        );
+        return;
+      case 'log-epoch':
+        return this.logEpoch(effect.epoch);
+      case 'release':
+        return this.release(effect.throughSeq, effect.epoch);
+      case 'resend':
+        return this.resend(effect.afterSeq, effect.epoch);
+      case 'set-throttle':
+        return this.setThrottle(effect.permille);
+      case 'pause-guest':
+      case 'resume-guest':
+        this.isPaused = effect.kind === 'pause-guest';
+        return;
+      case 'fence':
+        return surroundings.exit(process, `fenced: ${effect.cause}`);
+      case 'stop':
+        return surroundings.exit(process, 'stopped');
+      case 'announce':
+      case 'trim':
+        return;
+      default:
+        return this.performOnStream(effect);
+    }
+  }
+
+  private performOnStream(effect: Extract<PrimaryEffect, { readonly session: number }>): void {
+    const stream = this.streams.get(effect.session);
+    if (stream === undefined) return;
+    const { network } = this.surroundings;
+    switch (effect.kind) {
+      case 'answer-hello': {
+        const { epoch, mode, seq } = effect;
+        return network.send(stream, 1, { kind: 'answer', epoch, mode, seq: Number(seq) });
+      }
+      case 'take-snapshot':
+        return this.takeSnapshot(stream, effect.session);
+      case 'send-batch': {
+        const entries = this.replica.range(Number(effect.firstSeq), Number(effect.lastSeq));
+        return this.sendBatches(stream, entries, effect);
+      }
+      case 'send-heartbeat': {
+        const { epoch, lastSeq, releasedSeq } = effect;
+        return network.send(stream, 1, { kind: 'heartbeat', epoch, lastSeq, releasedSeq });
+      }
+      case 'close-stream':
+        this.streams.delete(effect.session);
+        return network.close(stream, 1, effect.reason);
+    }
+  }
+
+  /** A batch of the core may be split at any entry. */
+  private sendBatches(
+    stream: Stream,
+    entries: readonly Entry[],
+    head: { readonly epoch: bigint; readonly releasedSeq: bigint },
+  ): void {
+    const { random, network } = this.surroundings;
+    const { epoch, releasedSeq } = head;
+    const cut =
+      entries.length > 1 && random.chance(0.2) ? random.between(1, entries.length - 1) : 0;
+    for (const part of [entries.slice(0, cut), entries.slice(cut)]) {
+      if (part.length === 0) continue;
+      network.send(stream, 1, { kind: 'batch', epoch, entries: part, releasedSeq, intact: true });
+    }
+  }
+
+  private takeSnapshot(stream: Stream, session: number): void {
+    const { network, configuration, rules } = this.surroundings;
+    const state = this.replica.snapshot();
+    if (!rules.world.snapshotsHoldRequests) state.guest.pending = [];
+    const seq = state.baseSeq;
+    if (configuration.snapshotFails) {
+      return this.driver.give({ kind: 'snapshot-failed', session });
+    }
+    this.driver.give({ kind: 'snapshot-taken', session, seq: BigInt(seq) });
+    for (let chunk = 0; chunk < configuration.snapshotChunks; chunk += 1) {
+      network.send(stream, 1, { kind: 'chunk' });
+    }
+    network.send(stream, 1, { kind: 'snapshot', seq, state });
+  }
+
+  private logEpoch(epoch: bigint): void {
+    this.record('epoch', Number(epoch), 0);
+    this.tellRecorded();
+    const seq = BigInt(this.replica.lastSeq);
+    this.driver.give({ kind: 'epoch-logged', seq, epoch });
+    if (this.isRunning) return;
+    this.isRunning = true;
+    // Output that replay regenerated beyond the last mark is new output of this epoch.
+    this.markOutput();
+    this.tellRecorded();
+    this.process.after(this.surroundings.configuration.sliceMs, () => this.runSlice());
+  }
+
+  private runSlice(): void {
+    const { configuration } = this.surroundings;
+    const { guest } = this.replica;
+    if (guest.isStopped || this.core.state === 'fenced') return;
+    this.process.after(configuration.sliceMs, () => this.runSlice());
+    if (this.isPaused) return;
+    this.slices += 1;
+    const steps = Math.max(1, Math.floor((configuration.stepsPerSlice * this.permille) / 1000));
+    const endStep = guest.step + steps;
+    const arrivals = this.arrivals.splice(0, MAX_INPUTS_PER_SLICE);
+    const gap = Math.floor(steps / (arrivals.length + 1));
+    for (const arrival of arrivals) {
+      guest.runTo(guest.step + gap);
+      this.applyArrival(arrival);
+    }
+    guest.runTo(endStep);
+    if (this.wantsPowerOff) guest.switchOff();
+    if (!this.markOutput()) this.record('horizon', 0, 0);
+    if (this.slices % SLICES_PER_HASH === 0) this.record('state-hash', 0, guest.digest());
+    if (guest.isStopped) this.record('power-off', 0, 0);
+    this.tellRecorded();
+    if (guest.isStopped) {
+      this.driver.give({ kind: 'guest-stopped', seq: BigInt(this.replica.lastSeq) });
+    }
+  }
+
+  private applyArrival(arrival: Arrival): void {
+    const { guest } = this.replica;
+    if (arrival.kind === 'completion') {
+      guest.complete(arrival.request);
+      this.record('completion', arrival.request, 0);
+      return;
+    }
+    const { client, sequence } = arrival;
+    guest.input(client, sequence, this.surroundings.rules.world.knowsClients);
+    this.record('input', client, sequence);
+    for (const request of guest.takeRequests()) this.issue(request.id);
+  }
+
+  private issue(request: number): void {
+    this.process.after(this.surroundings.configuration.diskMs, () =>
+      this.arrivals.push({ kind: 'completion', request }),
+    );
+  }
+
+  /** In-flight requests: the log has no completion of them, so nobody knows whether they ran. */
+  private reissue(): void {
+    const { guest } = this.replica;
+    const rule = this.surroundings.rules.world.reissues;
+    guest.takeRequests();
+    if (rule === 'none') return;
+    for (const request of guest.pending) this.issue(request.id);
+    if (rule === 'open') return;
+    const completed = this.replica.log.findLast((entry) => entry.kind === 'completion');
+    if (completed !== undefined) this.issue(completed.value);
+  }
+
+  private record(kind: EntryKind, value: number, detail: number): void {
+    const { guest } = this.replica;
+    const seq = this.replica.lastSeq + 1;
+    this.recordedFrom ??= seq;
+    if (kind === 'output-mark') this.hasMark = true;
+    const after = guest.digest();
+    this.replica.append({ seq, kind, step: guest.step, value, detail, after });
+  }
+
+  /** Marks output that has no mark yet; false if there is none. */
+  private markOutput(): boolean {
+    const offset = this.replica.guest.outputs.length;
+    if (offset === (this.replica.marks.at(-1)?.offset ?? 0)) return false;
+    this.record('output-mark', offset, 0);
+    return true;
+  }
+
+  private tellRecorded(): void {
+    const { recordedFrom, hasMark, replica } = this;
+    if (recordedFrom === null) return;
+    this.recordedFrom = null;
+    this.hasMark = false;
+    const lastSeq = replica.lastSeq;
+    this.driver.give({
+      kind: 'recorded',
+      firstSeq: BigInt(recordedFrom),
+      lastSeq: BigInt(lastSeq),
+      bytes: (lastSeq - recordedFrom + 1) * ENTRY_BYTES,
+      hasOutputMark: hasMark,
+    });
+    const mark = replica.marks.at(-1);
+    if (!hasMark || mark === undefined) return;
+    const bytes = (mark.offset - replica.offsetAt(mark.seq - 1)) * ITEM_BYTES;
+    this.driver.give({ kind: 'output', seq: BigInt(mark.seq), bytes });
+  }
+
+  private release(throughSeq: bigint, epoch: bigint): void {
+    const offset = this.replica.offsetAt(Number(throughSeq));
+    this.speaksIn = epoch;
+    if (offset <= this.releasedOffset) return;
+    const from = this.releasedOffset;
+    this.releasedOffset = offset;
+    this.emitFrom(from, null);
+  }
+
+  private resend(afterSeq: bigint, epoch: bigint): void {
+    const { replica } = this;
+    this.speaksIn = epoch;
+    const from = replica.offsetAt(Number(afterSeq));
+    this.releasedOffset = replica.marks.at(-1)?.offset ?? 0;
+    if (from < this.releasedOffset) this.emitFrom(from, null);
+  }
+
+  private emitFrom(offset: number, client: number | null): void {
+    const items = this.replica.guest.outputs.slice(offset, this.releasedOffset);
+    this.surroundings.emit(this.process, { epoch: this.speaksIn, offset, items }, client);
+  }
+
+  private setThrottle(permille: number): void {
+    const direction = Math.sign(permille - this.permille);
+    if (this.throttleDirection !== 0 && direction !== this.throttleDirection) {
+      this.throttleTurnsMs.push(this.surroundings.agenda.nowMs);
+    }
+    this.throttleDirection = direction;
+    this.permille = permille;
+  }
+}

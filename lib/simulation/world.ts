@@ -1,0 +1,517 @@
+/**
+ * One simulated world: nodes, network, arbiter, clients, faults and checkers, from one seed.
+ *
+ * Everything happens in one thread in the order of the agenda, so a seed always gives the same
+ * history; the digest of its trace proves it.
+ */
+
+import { assert, present } from '../base/assert.js';
+import type { ArbiterAnswer } from '../protocol/arbiter.js';
+import { Agenda } from './agenda.js';
+import { BackupRole } from './backup-role.js';
+import { Losers } from './checkers/arbitration.js';
+import { checkQueues } from './checkers/bounded-queues.js';
+import { checkReplayed } from './checkers/equal-state.js';
+import { OneVoice } from './checkers/one-voice.js';
+import { checkOutput, checkTransactions } from './checkers/output-safety.js';
+import {
+  checkHearing,
+  checkStalled,
+  checkSuspicion,
+  checkThrottle,
+} from './checkers/promptness.js';
+import { TruthfulStatus, mayPromote } from './checkers/truthful-status.js';
+import type { View } from './checkers/view.js';
+import { Client, Heard, Sink } from './client.js';
+import type { Configuration } from './configuration.js';
+import { Replica } from './entry.js';
+import type { Entry } from './entry.js';
+import type { Fault } from './faults.js';
+import { Guest, mix } from './guest.js';
+import { Network } from './network.js';
+import type { Stream } from './network.js';
+import { PrimaryRole } from './primary-role.js';
+import { Process } from './process.js';
+import { Random } from './random.js';
+import { SimulatedArbiter, holderOf } from './simulated-arbiter.js';
+import type { Emission, Rules, Surroundings, TakeoverOrder, Transition } from './surroundings.js';
+
+/** Streams of randomness by purpose; see random.ts. */
+const STREAM_OF_NETWORK = 2;
+const STREAM_OF_ARBITER = 3;
+const STREAM_OF_ROLES = 4;
+const STREAM_OF_CLOCKS = 5;
+
+const CLIENT_DELAY_MS = 0.3;
+const SAMPLE_MS = 25;
+/** Transactions that every client must complete after the faults have ended. */
+const TRANSACTIONS_AFTER_HEAL = 3;
+
+export type Outcome =
+  /** Everything works again after the faults. */
+  | 'served'
+  /** Faults took every copy that could go on; nobody speaks. */
+  | 'lost'
+  /** The guest switched off. */
+  | 'stopped';
+
+export interface Result {
+  readonly seed: number;
+  readonly outcome: Outcome;
+  readonly violations: readonly string[];
+  /** Of the whole trace. */
+  readonly digest: number;
+  readonly actions: number;
+  readonly simulatedMs: number;
+  readonly failovers: number;
+  readonly transactions: number;
+  readonly transitions: ReadonlySet<string>;
+}
+
+interface Node {
+  readonly id: number;
+  lives: number;
+  role: PrimaryRole | BackupRole | null;
+  /** Clients can't reach it. */
+  isIsolated: boolean;
+  strike: Extract<Fault, { readonly kind: 'strike' }> | null;
+}
+
+export class World implements Surroundings, View {
+  readonly agenda = new Agenda();
+  readonly network: Network;
+  readonly arbiter: SimulatedArbiter;
+  readonly random: Random;
+  readonly configuration: Configuration;
+  readonly rules: Rules;
+  readonly heard = new Heard();
+  readonly clients: Client[] = [];
+  readonly observe = this;
+  private readonly clocks: Random;
+  private readonly nodes: Node[];
+  private readonly recorder: Sink;
+  private readonly oneVoice = new OneVoice();
+  private readonly losers = new Losers();
+  private readonly status = new TruthfulStatus();
+  private readonly found: string[] = [];
+  private readonly transitions = new Set<string>();
+  private readonly print: ((line: string) => void) | null;
+  private traceDigest = 0;
+  private failovers = 0;
+  private lives = 0;
+  private stoppedAtMs = Infinity;
+  private goals: number[] | null = null;
+  private protectedSinceMs = Infinity;
+  private outcome: Outcome | null = null;
+
+  constructor(configuration: Configuration, rules: Rules, print: ((line: string) => void) | null) {
+    const { seed, nodes } = configuration;
+    this.configuration = configuration;
+    this.rules = rules;
+    this.print = print;
+    this.random = new Random(seed, STREAM_OF_ROLES);
+    this.clocks = new Random(seed, STREAM_OF_CLOCKS);
+    this.network = new Network(this.agenda, new Random(seed, STREAM_OF_NETWORK), configuration);
+    this.arbiter = new SimulatedArbiter({
+      agenda: this.agenda,
+      random: new Random(seed, STREAM_OF_ARBITER),
+      delayMs: configuration.arbiterDelayMs,
+      forgets: rules.world.arbiterForgets,
+      staleGenerations: configuration.staleGenerations,
+    });
+    this.nodes = Array.from({ length: nodes }, (_, id) => ({
+      id,
+      lives: 0,
+      role: null,
+      isIsolated: false,
+      strike: null,
+    }));
+    const complain = (what: string): void => this.violation(what);
+    this.recorder = new Sink(this.heard, rules.world.sinksFence, complain);
+    for (let id = 0; id < configuration.clients; id += 1) {
+      this.clients.push(new Client(id, new Sink(this.heard, rules.world.sinksFence, complain)));
+    }
+  }
+
+  /** Runs to the end, or to the first violation. */
+  run(): Result {
+    const { configuration, agenda } = this;
+    this.startPrimary();
+    for (const node of this.nodes.slice(1)) {
+      agenda.after(this.random.span(0, 150), () => this.startBackup(node));
+    }
+    for (const client of this.clients) agenda.after(20, () => this.attempt(client));
+    for (const fault of configuration.faults) agenda.at(fault.atMs, () => this.strike(fault));
+    if (configuration.powerOffAtMs !== Infinity) {
+      agenda.at(configuration.powerOffAtMs, () => this.powerOff());
+    }
+    agenda.at(configuration.healAtMs, () => this.heal());
+    this.sample();
+    const isOver = (): boolean => this.found.length > 0 || this.outcome !== null;
+    agenda.run(configuration.endAtMs, isOver);
+    if (this.found.length === 0 && this.outcome === null) this.conclude();
+    return this.result();
+  }
+
+  result(): Result {
+    const { configuration, agenda } = this;
+    return {
+      seed: configuration.seed,
+      outcome: this.outcome ?? 'lost',
+      violations: this.found,
+      digest: this.traceDigest,
+      actions: agenda.done,
+      simulatedMs: agenda.nowMs,
+      failovers: this.failovers,
+      transactions: this.clients.reduce((sum, client) => sum + client.acknowledged, 0),
+      transitions: this.transitions,
+    };
+  }
+
+  get nowMs(): number {
+    return this.agenda.nowMs;
+  }
+
+  get primaries(): readonly PrimaryRole[] {
+    return this.nodes.flatMap(({ role }) => (role?.kind === 'primary' ? [role] : []));
+  }
+
+  get backups(): readonly BackupRole[] {
+    return this.nodes.flatMap(({ role }) => (role?.kind === 'backup' ? [role] : []));
+  }
+
+  runningSinceMs(process: Process): number {
+    return process.runningSinceMs;
+  }
+
+  violation(what: string): void {
+    this.found.push(what);
+    this.line('VIOLATION', what);
+  }
+
+  trace(process: Process, code: number, text: () => string): void {
+    this.digest(code, process.node);
+    if (this.print !== null) this.line(process.name, text());
+  }
+
+  mayPerform(process: Process, effect: string): boolean {
+    const node = this.node(process.node);
+    const { strike } = node;
+    if (strike?.effect !== effect) return true;
+    node.strike = null;
+    this.trace(process, 10, () => `struck before ${effect}`);
+    if (strike.pauseForMs === 0) this.crash(node);
+    else this.pause(process, strike.pauseForMs);
+    return false;
+  }
+
+  claim(process: Process, generation: bigint, answer: (answer: ArbiterAnswer) => void): void {
+    this.arbiter.claim(process, generation, (told) => {
+      this.trace(process, 11, () => `arbiter on generation ${generation}: ${told.outcome}`);
+      this.losers.answered(process, told);
+      answer(told);
+    });
+  }
+
+  dial(process: Process, address: string, answer: (stream: Stream | null) => void): void {
+    const listener = this.node(Number(address.slice(1)));
+    const target = listener.role?.process ?? null;
+    this.network.dial(process, target, (stream) => {
+      answer(stream);
+      if (stream === null) return;
+      const { role } = listener;
+      if (role?.kind === 'primary' && role.process === target) return role.accept(stream);
+      this.network.close(stream, 1, 'not-primary');
+    });
+  }
+
+  emit(process: Process, emission: Emission, only: number | null): void {
+    this.oneVoice.emitted(this, process, emission.epoch);
+    this.digest(12, emission.offset);
+    const isHeard = this.recorder.accept(emission) !== null;
+    if (!isHeard) this.violation(`output from ${this.recorder.offset} on never left`);
+    const node = this.node(process.node);
+    if (node.isIsolated) return;
+    this.agenda.after(CLIENT_DELAY_MS, () => {
+      for (const client of this.clients) {
+        if (only === null || only === client.id) this.deliver(client, process, emission);
+      }
+    });
+  }
+
+  answerClient(id: number, sequence: number): void {
+    const client = present(this.clients[id], 'client');
+    if (client.sequence === sequence) this.advance(client);
+  }
+
+  exit(process: Process, cause: string): void {
+    this.trace(process, 13, () => `exits, ${cause}`);
+    if (cause === 'stopped' && this.primaries.some((role) => role.process === process)) {
+      this.stoppedAtMs = this.nowMs;
+    }
+    const node = this.node(process.node);
+    node.role = null;
+    process.end();
+    this.network.processEnded(process);
+    if (cause !== 'halted: incompatible') this.restart(node);
+  }
+
+  becomePrimary(process: Process, takeover: TakeoverOrder): void {
+    const node = this.node(process.node);
+    const { role } = node;
+    assert(role?.kind === 'backup', 'only a backup is promoted');
+    this.failovers += 1;
+    node.role = new PrimaryRole(process, this, role.replica, takeover);
+    node.role.start();
+  }
+
+  transition(process: Process, kind: 'primary' | 'backup', change: Transition): void {
+    this.transitions.add(`${kind}: ${change.from} -> ${change.to}`);
+    this.trace(process, 1, () => `${kind} ${change.from} -> ${change.to}, ${change.cause}`);
+    if (kind === 'backup') return;
+    this.protectedSinceMs = change.to === 'protected' ? this.nowMs : Infinity;
+    const { role } = this.node(process.node);
+    if (role?.kind === 'primary') checkStalled(this, role, change.cause);
+  }
+
+  replayed(process: Process, replica: Replica, entry: Entry): void {
+    checkReplayed(this, process, replica, entry);
+  }
+
+  claimed(process: Process, generation: bigint): void {
+    this.losers.claimed(this, process, generation);
+  }
+
+  promoted(process: Process, replica: Replica, epoch: bigint): void {
+    this.trace(process, 14, () => `promoted in epoch ${epoch} at entry ${replica.lastSeq}`);
+    checkOutput(this, replica, process.name);
+    checkTransactions(this, replica, process.name);
+  }
+
+  suspected(process: Process, stream: Stream | null): void {
+    checkSuspicion(this, process, stream);
+  }
+
+  private node(id: number): Node {
+    return present(this.nodes[id], `node ${id}`);
+  }
+
+  private newProcess(node: Node): Process {
+    node.lives += 1;
+    this.lives += 1;
+    const clock = { offsetMs: this.clocks.span(0, 1e6), rate: this.clocks.span(0.99, 1.01) };
+    return new Process(this.agenda, { node: node.id, life: node.lives }, clock);
+  }
+
+  private startPrimary(): void {
+    const node = this.node(0);
+    const role = new PrimaryRole(this.newProcess(node), this, new Replica(new Guest()), null);
+    node.role = role;
+    role.start();
+  }
+
+  private startBackup(node: Node): void {
+    if (node.role !== null || this.nowMs > this.stoppedAtMs) return;
+    const others = this.nodes.filter((other) => other !== node).map((other) => `n${other.id}`);
+    const role = new BackupRole(this.newProcess(node), this, others);
+    this.trace(role.process, 15, () => 'starts as backup');
+    node.role = role;
+    role.start();
+  }
+
+  private restart(node: Node): void {
+    this.agenda.after(this.configuration.restartMs, () => this.startBackup(node));
+  }
+
+  private strike(fault: Fault): void {
+    this.digest(20, fault.atMs);
+    this.line('fault', JSON.stringify(fault));
+    switch (fault.kind) {
+      case 'crash':
+        return this.crash(this.node(fault.node));
+      case 'pause': {
+        const { role } = this.node(fault.node);
+        if (role !== null) this.pause(role.process, fault.forMs);
+        return;
+      }
+      case 'strike':
+        this.node(fault.node).strike = fault;
+        return;
+      case 'cut':
+        this.cut(fault.from, fault.to, fault.forMs);
+        if (fault.isMutual) this.cut(fault.to, fault.from, fault.forMs);
+        return;
+      case 'reset':
+        return this.network.reset(fault.from, fault.to);
+      case 'deafen':
+        this.arbiter.setReachable(fault.node, false);
+        this.agenda.after(fault.forMs, () => this.arbiter.setReachable(fault.node, true));
+        return;
+      case 'isolate':
+        this.node(fault.node).isIsolated = true;
+        this.agenda.after(fault.forMs, () => (this.node(fault.node).isIsolated = false));
+        return;
+      case 'corrupt':
+        this.network.link(fault.from, fault.to).corruption = fault.how;
+        return;
+      case 'flip': {
+        const { role } = this.node(fault.node);
+        if (role?.kind !== 'backup') return;
+        role.replica.guest.flip(fault.bit);
+        role.replica.isFlipped = true;
+        return;
+      }
+    }
+  }
+
+  private crash(node: Node): void {
+    const { role } = node;
+    if (role === null) return;
+    this.status.check(this);
+    this.trace(role.process, 21, () => 'killed');
+    node.role = null;
+    role.process.end();
+    this.network.processEnded(role.process);
+    this.restart(node);
+  }
+
+  private pause(process: Process, forMs: number): void {
+    this.trace(process, 22, () => `stopped for ${Math.round(forMs)} ms`);
+    process.pause();
+    this.agenda.after(forMs, () => process.resume());
+  }
+
+  private cut(from: number, to: number, forMs: number): void {
+    this.network.setLink(from, to, false);
+    this.agenda.after(forMs, () => this.network.setLink(from, to, true));
+  }
+
+  private powerOff(): void {
+    for (const primary of this.primaries) primary.powerOff();
+  }
+
+  /** All faults end; what is down comes back. */
+  private heal(): void {
+    this.line('world', 'heals');
+    for (const { id } of this.nodes) {
+      this.arbiter.setReachable(id, true);
+      for (let other = 0; other < this.nodes.length; other += 1) {
+        this.network.setLink(id, other, true);
+        this.network.link(id, other).corruption = 'none';
+      }
+    }
+    for (const node of this.nodes) {
+      node.isIsolated = false;
+      node.strike = null;
+      node.role?.process.resume();
+    }
+    if (this.mayGoOn()) {
+      this.goals = this.clients.map((client) => client.sequence + TRANSACTIONS_AFTER_HEAL);
+    }
+  }
+
+  /** Whether some living process has, or can get, the newest epoch. */
+  private mayGoOn(): boolean {
+    const newest = this.arbiter.newest();
+    if (newest === null) return this.primaries.length > 0;
+    const { generation, holder } = newest;
+    const owner = this.nodes.find(
+      ({ role }) =>
+        role !== null &&
+        holderOf(role.process).address === holder.address &&
+        holderOf(role.process).incarnation === holder.incarnation,
+    );
+    if (owner !== undefined) return true;
+    return this.backups.some(
+      (backup) => mayPromote(backup) && Number(backup.core.figures().epoch) === generation,
+    );
+  }
+
+  private sample(): void {
+    this.agenda.after(SAMPLE_MS, () => this.sample());
+    this.status.check(this);
+    checkQueues(this);
+    const isCalm = this.configuration.faults.length === 0;
+    for (const primary of this.primaries) {
+      checkHearing(this, primary);
+      if (isCalm) checkThrottle(this, primary, this.protectedSinceMs);
+    }
+    if (this.isGoalReached()) {
+      this.conclude();
+      this.outcome = 'served';
+    }
+    if (this.nowMs > this.stoppedAtMs + 500) this.outcome = 'stopped';
+  }
+
+  private isGoalReached(): boolean {
+    const { goals, configuration } = this;
+    if (goals === null || this.found.length > 0) return false;
+    if (this.clients.some((client, index) => client.sequence < (goals[index] ?? 0))) return false;
+    const peers = configuration.nodes - (configuration.incompatibleNode >= 0 ? 1 : 0);
+    if (peers < 2 || configuration.snapshotFails) return true;
+    return this.primaries.some((primary) => primary.core.state === 'protected');
+  }
+
+  /** The end: the machine that goes on explains everything, and it does go on. */
+  private conclude(): void {
+    const speaking = this.primaries.filter(({ core }) => core.state !== 'fenced');
+    const newest = speaking.reduce<PrimaryRole | null>(
+      (best, role) =>
+        best === null || role.core.figures(0).epoch > best.core.figures(0).epoch ? role : best,
+      null,
+    );
+    if (newest !== null && newest.core.state !== 'starting') {
+      checkOutput(this, newest.replica, newest.process.name);
+      checkTransactions(this, newest.replica, newest.process.name);
+    }
+    const isServed = this.isGoalReached() || this.stoppedAtMs !== Infinity;
+    const isStale = this.configuration.staleGenerations.length > 0;
+    if (this.goals !== null && !isServed && !isStale) {
+      this.violation('all faults are over, but the service has not come back');
+    }
+  }
+
+  private attempt(client: Client): void {
+    if (this.nowMs > this.stoppedAtMs) return;
+    const attempt = client.begin();
+    const node = this.node(client.target);
+    const { role } = node;
+    if (role?.kind === 'primary' && !node.isIsolated) {
+      const { sequence, sink } = client;
+      this.agenda.after(CLIENT_DELAY_MS, () => {
+        role.process.act(() => role.request(client.id, sequence, sink.offset));
+      });
+    }
+    this.agenda.after(this.configuration.clientTimeoutMs, () => {
+      if (!client.isCurrent(attempt)) return;
+      client.target = (client.target + 1) % this.nodes.length;
+      this.attempt(client);
+    });
+  }
+
+  private deliver(client: Client, process: Process, emission: Emission): void {
+    const fresh = client.sink.accept(emission);
+    if (fresh === null || fresh.length === 0) return;
+    const hasMoved = client.target !== process.node;
+    client.target = process.node;
+    if (client.isAnsweredBy(fresh)) this.advance(client);
+    else if (hasMoved) this.attempt(client);
+  }
+
+  private advance(client: Client): void {
+    client.sequence += 1;
+    client.begin();
+    this.digest(30, client.sequence);
+    this.agenda.after(this.configuration.thinkMs, () => this.attempt(client));
+  }
+
+  private digest(code: number, value: number): void {
+    this.traceDigest = mix(this.traceDigest, code);
+    this.traceDigest = mix(this.traceDigest, value | 0);
+    this.traceDigest = mix(this.traceDigest, Math.floor(this.nowMs * 1000) | 0);
+  }
+
+  private line(who: string, what: string): void {
+    this.print?.(`${this.nowMs.toFixed(3).padStart(10)}  ${who.padEnd(9)}  ${what}`);
+  }
+}
