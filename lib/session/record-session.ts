@@ -120,7 +120,7 @@ export class RecordSession {
   private sliceSteps = SLICE_STEPS;
   /** Something was applied since the hart parked, so that it is to look around. */
   private stirred = false;
-  private finished = false;
+  private ended = false;
   private entries: LogEntry[] = [];
   private outputs: RecordedOutput[] = [];
   private inputs: LoggedInput[] = [];
@@ -195,10 +195,7 @@ export class RecordSession {
       if (status !== null) return status;
     }
     const target = this.nextTarget();
-    if (target === this.machine.step(HART)) {
-      this.logHorizon();
-      return { kind: 'reached' };
-    }
+    if (target === this.machine.step(HART)) return this.rest();
     this.applyRebase();
     return this.run(target);
   }
@@ -299,7 +296,7 @@ export class RecordSession {
   /** Wakes the parked hart if there is a reason to; otherwise says what it waits for. */
   private wakeIfDue(): SliceStatus | null {
     const step = this.machine.step(HART);
-    if (step === this.options.untilStep) return { kind: 'reached' };
+    if (step === this.options.untilStep) return this.rest();
     const result = this.machine.runUntil({ hart: HART, step: step + 1n });
     assert(result.reason === 'parked', `a parked hart came back as ${result.reason}`);
     const { deadline } = result;
@@ -350,15 +347,24 @@ export class RecordSession {
     return status ?? { kind: 'running' };
   }
 
+  private rest(): SliceStatus {
+    this.logEnd();
+    return { kind: 'reached' };
+  }
+
   private finish(stop: MachineStop): SliceStatus {
-    if (!this.finished) {
-      this.finished = true;
-      this.logInterrupts();
-      this.takeOutput();
-      this.logCheck(true);
-      this.logHorizon();
-    }
+    this.logInterrupts();
+    this.takeOutput();
+    this.logEnd();
     return { kind: 'stopped', stop };
+  }
+
+  /** The last thing in a log that ends in order is a check of everything. */
+  private logEnd(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.logCheck(true);
+    this.logHorizon();
   }
 
   private logInterrupts(): void {
