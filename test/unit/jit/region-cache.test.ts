@@ -1,0 +1,72 @@
+/**
+ * Goal: whatever is compiled, and whenever, the state of the machine is that of the interpreter.
+ * Method: one program that does everything that makes exact execution hard, run by machines that
+ * differ only in when they compile, stopped at the same places and compared word by word.
+ */
+
+import test from 'ava';
+import { DEFAULT_RATE } from '../../../lib/machine/config.js';
+import { createRiscvMachine } from '../../../lib/machine/riscv-machine.js';
+import { Guest } from '../../support/program.js';
+import { advance, loadMixed } from '../../support/program-mixed.js';
+import { Random } from '../../support/random.js';
+
+const INTERPRETED = { engine: 'interpreter', hotAfter: 0 } as const;
+const compiledAfter = (hotAfter: number) => ({ engine: 'compiler', hotAfter }) as const;
+
+test('compiled and interpreted runs agree at every stop (traps, timers, self-modification)', (t) => {
+  const oracle = loadMixed(new Guest(INTERPRETED));
+  const others = [1, 3, 50].map((hotAfter) => loadMixed(new Guest(compiledAfter(hotAfter))));
+  const random = new Random(20);
+  let step = 0n;
+  for (let stop = 0; stop < 150; stop++) {
+    step += BigInt(1 + random.below(2_000));
+    for (const guest of [oracle, ...others]) advance(guest, step);
+    const words = oracle.machine.words();
+    for (const guest of others) t.deepEqual(guest.machine.words(), words);
+  }
+  for (const guest of others) t.is(guest.fingerprint(), oracle.fingerprint());
+});
+
+test('a run cut at random step counts ends in the state of the uncut run (compiler forced)', (t) => {
+  const whole = loadMixed(new Guest(compiledAfter(1)));
+  const last = 300_000n;
+  advance(whole, last);
+  const random = new Random(7);
+  for (const longest of [3, 40, 1_000]) {
+    const cut = loadMixed(new Guest(compiledAfter(1)));
+    const cutsEnd = longest === 3 ? 20_000n : last;
+    for (let step = 0n; step < cutsEnd;) {
+      step += BigInt(1 + random.below(longest));
+      if (step > cutsEnd) step = cutsEnd;
+      advance(cut, step);
+    }
+    advance(cut, last);
+    t.is(cut.fingerprint(), whole.fingerprint());
+  }
+});
+
+test('a snapshot taken in compiled code goes on in interpreted code to the same state', (t) => {
+  const compiled = loadMixed(new Guest(compiledAfter(1)));
+  advance(compiled, 77_777n);
+  const interpreted = new Guest(INTERPRETED).copyFrom(compiled);
+  advance(compiled, 150_000n);
+  advance(interpreted, 150_000n);
+  t.is(interpreted.fingerprint(), compiled.fingerprint());
+});
+
+test('the engine has no part in the digest of the machine', (t) => {
+  const config = {
+    memoryBytes: 2 ** 21,
+    harts: 1,
+    append: '',
+    initialRate: DEFAULT_RATE,
+    rtcStartSeconds: 0n,
+    rngSeed: new Uint8Array(0),
+  };
+  const images = { bios: Uint8Array.of(0x6f, 0, 0, 0), kernel: null, initrd: null };
+  const [first, second] = [INTERPRETED, compiledAfter(9)].map(
+    (engine) => createRiscvMachine(config, images, engine).digest,
+  );
+  t.is(first, second);
+});
