@@ -173,7 +173,8 @@ export class Mmu {
    */
   beforeTableStore(host: number, bytes: number): boolean {
     const end = host + bytes;
-    for (let entry = host & ~7; entry < end; entry += 8) {
+    // Host addresses may be above 2^31, which bit operations would make negative.
+    for (let entry = host - (host % 8); entry < end; entry += 8) {
       if ((this.memory.view.getUint8(entry) & V) !== 0) {
         this.flush();
         return true;
