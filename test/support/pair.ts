@@ -6,115 +6,17 @@
  * folders are the test's own.
  */
 
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { Client } from '@grpc/grpc-js';
 import type { ExecutionContext } from 'ava';
-import { assert, present } from '../../lib/base/assert.js';
+import { assert } from '../../lib/base/assert.js';
 import { ConsoleSession } from '../../lib/node/console-session.js';
-import { askStatus } from '../../lib/node/primary-finder.js';
-import { clientTarget } from '../../lib/rpc/client.js';
-import type { GetStatusResponse } from '../../lib/rpc/generated/lockstep/v1/machine.js';
+import { NodeProcess, until } from '../../tools/demo/node-process.js';
+
+export { NodeProcess, until };
 
 const TOY_NODE = new URL('./toy-node.js', import.meta.url).pathname;
-/** A condition that takes longer than this on a busy machine will not come. */
-const PATIENCE_MS = 30_000;
-
-export interface JournalLine {
-  readonly event: string;
-  readonly [field: string]: unknown;
-}
-
-/** Resolves when `condition` gives something; polls, because most conditions live elsewhere. */
-export async function until<T>(
-  what: string,
-  condition: () => T | null | false | undefined | Promise<T | null | false | undefined>,
-  patienceMs = PATIENCE_MS,
-): Promise<T> {
-  const endMs = Date.now() + patienceMs;
-  for (;;) {
-    const result = await condition();
-    if (result !== null && result !== false && result !== undefined) return result;
-    if (Date.now() > endMs) throw new Error(`waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-export class NodeProcess {
-  readonly journal: JournalLine[] = [];
-  /** What is not journal: the last words of a process that failed. */
-  readonly stderr: string[] = [];
-  readonly child: ChildProcess;
-  private readonly exited: Promise<number | null>;
-  private client: Client | null = null;
-
-  constructor(script: string, args: readonly string[]) {
-    this.child = spawn(process.execPath, ['--enable-source-maps', script, ...args], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    this.exited = once(this.child, 'exit').then(([code]: unknown[]) =>
-      typeof code === 'number' ? code : null,
-    );
-    const lines = createInterface({ input: present(this.child.stderr, 'stderr of a node') });
-    lines.on('line', (line) => {
-      const entry: unknown = line.startsWith('{') ? JSON.parse(line) : null;
-      if (isJournalLine(entry)) this.journal.push(entry);
-      else this.stderr.push(line);
-    });
-  }
-
-  /** The first journal line that fits, now or later; fails if the process ends without it. */
-  async heard(event: string, after = 0): Promise<JournalLine> {
-    return until(`${event} in the journal`, () => {
-      const found = this.journal.slice(after).find((line) => line.event === event);
-      if (found === undefined && this.child.exitCode !== null) {
-        throw new Error(`the node ended before "${event}": ${this.stderr.join('\n')}`);
-      }
-      return found;
-    });
-  }
-
-  async address(): Promise<string> {
-    return String((await this.heard('ready'))['listen']);
-  }
-
-  async status(): Promise<GetStatusResponse> {
-    const address = await this.address();
-    if (this.client === null) {
-      const { target, credentials, options } = clientTarget(address);
-      this.client = new Client(target, credentials, options);
-    }
-    return askStatus(this.client, 2_000);
-  }
-
-  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void {
-    this.child.kill(name);
-  }
-
-  /** Exit status, null if a signal ended it. */
-  async exit(): Promise<number | null> {
-    const timeout = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE_MS);
-    const status = await this.exited;
-    clearTimeout(timeout);
-    return status;
-  }
-
-  async kill(): Promise<void> {
-    this.child.kill('SIGCONT');
-    this.child.kill('SIGKILL');
-    this.client?.close();
-    await this.exited;
-  }
-}
-
-function isJournalLine(value: unknown): value is JournalLine {
-  return typeof value === 'object' && value !== null && 'event' in value;
-}
-
 /** Everything that one test starts, in a folder of its own. */
 export class PairFixture {
   readonly folder = mkdtempSync(join(tmpdir(), 'lockstep-pair-'));

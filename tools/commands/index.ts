@@ -7,6 +7,54 @@ import type { CommandEntry } from '../command.js';
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'demo',
+    group: 'A pair',
+    summary: 'watch a failover: a pair, a client, kill -9',
+    load: async () => (await import('./demo.js')).demo,
+  },
+  {
+    name: 'run',
+    group: 'Run a machine',
+    summary: 'run a machine with its console on the terminal',
+    load: async () => (await import('./run.js')).run,
+  },
+  {
+    name: 'record',
+    group: 'Run a machine',
+    summary: 'run a machine and write the log that replays it',
+    load: async () => (await import('./record.js')).record,
+  },
+  {
+    name: 'replay',
+    group: 'Run a machine',
+    summary: 'do what a log says, and compare',
+    load: async () => (await import('./replay.js')).replay,
+  },
+  {
+    name: 'primary',
+    group: 'A pair',
+    summary: 'run a machine and send its log to a backup',
+    load: async () => (await import('./primary.js')).primary,
+  },
+  {
+    name: 'backup',
+    group: 'A pair',
+    summary: 'follow a primary and take over when it dies',
+    load: async () => (await import('./backup.js')).backup,
+  },
+  {
+    name: 'console',
+    group: 'A pair',
+    summary: 'attach to the machine, wherever it runs',
+    load: async () => (await import('./console.js')).consoleCommand,
+  },
+  {
+    name: 'status',
+    group: 'A pair',
+    summary: 'show role, protection and lag of each node',
+    load: async () => (await import('./status.js')).status,
+  },
+  {
     name: 'image',
     group: 'Tools',
     summary: 'fetch and build what boots Debian 13',
