@@ -1,0 +1,63 @@
+/**
+ * Debian's images for tests: those that `lockstep image` has left in the cache, or, with a
+ * network, fetched now. A test without them says so and is skipped.
+ *
+ * LOCKSTEP_IMAGES names another folder than the cache's.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { LockstepError } from '../../lib/base/error.js';
+import type { Reporter } from '../../lib/host/image/debian-archive.js';
+import {
+  buildDebianImage,
+  defaultCacheFolder,
+  findDebianImage,
+  IMAGE_NAME,
+  type DebianImage,
+} from '../../lib/host/image/debian-image.js';
+import { DEBIAN_KEYRING } from '../../lib/host/image/release.js';
+import type { MachineImages } from '../../lib/machine/config.js';
+
+const SILENT: Reporter = { stage: () => {}, progress: () => {}, note: () => {} };
+
+/**
+ * The image with a shell, or with `script`; null after saying on the test's log why there is none.
+ */
+export async function debianImage(
+  t: ExecutionContext,
+  script: { readonly text: string; readonly folder: string } | null = null,
+): Promise<DebianImage | null> {
+  const chosen = process.env['LOCKSTEP_IMAGES'];
+  if (chosen !== undefined && script === null) return findDebianImage(chosen);
+  const cacheFolder = defaultCacheFolder();
+  try {
+    return await buildDebianImage(
+      {
+        mirror: null,
+        cacheFolder,
+        outputFolder: script?.folder ?? join(cacheFolder, IMAGE_NAME),
+        keyring: DEBIAN_KEYRING,
+        script: script === null ? null : Buffer.from(script.text),
+        refresh: false,
+      },
+      SILENT,
+    );
+  } catch (error) {
+    if (!(error instanceof LockstepError)) throw error;
+    // No network, no mirror configured, no xz: the machine is not one for this test. Anything
+    // else, such as a bad hash, is a failure.
+    if (error.code !== 'IO' && error.code !== 'USAGE' && error.code !== 'MISSING_TOOL') throw error;
+    t.log(`skipped: no Debian images (${error.message})`);
+    t.pass();
+    return null;
+  }
+}
+
+export async function readImages(image: DebianImage): Promise<MachineImages> {
+  const [bios, kernel, initrd] = await Promise.all(
+    [image.bios, image.kernel, image.initrd].map((path) => readFile(path)),
+  );
+  return { bios: bios ?? null, kernel: kernel ?? null, initrd: initrd ?? null };
+}
