@@ -52,6 +52,7 @@ import type {
 import type { AckMode, PrimaryPolicy } from './primary-policy.js';
 import { PRIMARY_POLICY } from './primary-policy.js';
 import { PrimarySession } from './primary-session.js';
+import { Throttle } from './throttle.js';
 import { assertTransition } from './transition.js';
 import type { TransitionTable } from './transition.js';
 
@@ -115,10 +116,10 @@ export class PrimaryCore {
   private arbitration: Arbitration | null = null;
   private readonly held = new Backlog();
   private pausedFor: 'log-full' | 'output-full' | null = null;
-  private throttlePermille = THROTTLE_FULL_PERMILLE;
-  private throttleAtMs = 0;
+  private readonly throttle = new Throttle();
+  /** What the host was told last. */
+  private toldPermille = THROTTLE_FULL_PERMILLE;
   private steppedMs = 0;
-  private previousLagMs = 0;
   private effects: PrimaryEffect[] = [];
 
   constructor(options: PrimaryOptions) {
@@ -162,7 +163,7 @@ export class PrimaryCore {
         // A tick at least every heartbeat keeps the measure of the process's own pauses fine.
         this.steppedMs + this.limits.heartbeatMs,
         session.isBlocked ? Infinity : session.sentMs + this.limits.heartbeatMs,
-        this.throttleAtMs,
+        this.throttle.wakeAtMs(this.limits),
       );
       if (this.hasPending(session) && !session.isBlocked) {
         wakeMs = Math.min(wakeMs, session.pendingSinceMs + this.limits.batchDelayMs);
@@ -204,7 +205,7 @@ export class PrimaryCore {
       unreplayedBytes: session?.unreplayed.bytes ?? 0,
       heldBytes: this.held.bytes,
       lagMs: session?.lagMs(nowMs) ?? 0,
-      throttlePermille: this.throttlePermille,
+      throttlePermille: this.toldPermille,
     };
   }
 
@@ -304,8 +305,7 @@ export class PrimaryCore {
     }
     const session = new PrimarySession(input.session, nowMs);
     this.session = session;
-    this.throttleAtMs = nowMs + this.limits.throttlePeriodMs;
-    this.previousLagMs = 0;
+    this.throttle.begin(nowMs);
     const mode = input.resumable ? 'resume' : 'snapshot';
     const seq = input.resumable ? input.position : 0n;
     this.emit({ kind: 'answer-hello', session: session.id, epoch: this.epoch, mode, seq });
@@ -359,7 +359,6 @@ export class PrimaryCore {
     if (session === null) return;
     if (reason !== null) this.emit(close(session.id, reason));
     this.session = null;
-    this.setThrottle(THROTTLE_FULL_PERMILLE);
     if (this.currentState === 'joining') return this.transition('solo', cause);
     this.transition('arbitrating', cause);
     const generation = this.epoch + 1n;
@@ -450,24 +449,15 @@ export class PrimaryCore {
 
   private steerThrottle(nowMs: number): void {
     const session = this.session;
-    if (session === null || nowMs < this.throttleAtMs) return;
-    this.throttleAtMs = nowMs + this.limits.throttlePeriodMs;
-    const lagMs = session.lagMs(nowMs);
-    const floorPermille =
-      this.currentState === 'joining' ? JOINING_FLOOR_PERMILLE : this.limits.throttleMinPermille;
-    const view = {
-      permille: this.throttlePermille,
-      lagMs,
-      previousLagMs: this.previousLagMs,
-      floorPermille,
-    };
-    this.previousLagMs = lagMs;
-    this.setThrottle(this.policy.nextThrottle(view, this.limits));
-  }
-
-  private setThrottle(permille: number): void {
-    if (permille === this.throttlePermille) return;
-    this.throttlePermille = permille;
+    if (session !== null) {
+      const floorPermille =
+        this.currentState === 'joining' ? JOINING_FLOOR_PERMILLE : this.limits.throttleMinPermille;
+      const now = { nowMs, lagMs: session.lagMs(nowMs), floorPermille };
+      this.throttle.decide(this.policy, this.limits, now);
+    }
+    const permille = session === null ? THROTTLE_FULL_PERMILLE : this.throttle.permille;
+    if (permille === this.toldPermille) return;
+    this.toldPermille = permille;
     this.emit({ kind: 'set-throttle', permille });
   }
 

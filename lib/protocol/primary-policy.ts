@@ -41,7 +41,8 @@ export interface BackupHealth {
 export interface ThrottleView {
   readonly permille: number;
   readonly lagMs: number;
-  readonly previousLagMs: number;
+  /** Share of its budget at which the guest would run exactly as fast as the backup replays. */
+  readonly capacityPermille: number;
   readonly floorPermille: number;
 }
 
@@ -85,8 +86,10 @@ export interface JoiningView {
 const REOPEN_BELOW = 0.5;
 /** Opening is slower than closing, so that the loop settles instead of oscillating. */
 const OPEN_FACTOR = 1.05;
-const CLOSE_FACTOR_MIN = 0.7;
-const CLOSE_FACTOR_MAX = 0.95;
+/** One period never closes further than this: a single late ack must not stop the guest. */
+const CLOSE_FACTOR_MIN = 0.5;
+/** Part of the backup's capacity that the guest keeps while the backlog is worked off. */
+const DRAIN_SHARE_MIN = 0.6;
 
 export const PRIMARY_POLICY: PrimaryPolicy = {
   outputsWait: (state) =>
@@ -125,13 +128,11 @@ export const PRIMARY_POLICY: PrimaryPolicy = {
     joining.unreplayedBytes <= limits.joinLagBytes,
 
   nextThrottle: (view, limits) => {
-    const { permille, lagMs, previousLagMs, floorPermille } = view;
+    const { permille, lagMs, capacityPermille, floorPermille } = view;
     if (lagMs > limits.lagTargetMs) {
-      // While the lag already falls the present rate is low enough; less would overshoot.
-      if (lagMs < previousLagMs) return permille;
-      const wanted = limits.lagTargetMs / lagMs;
-      const factor = Math.min(CLOSE_FACTOR_MAX, Math.max(CLOSE_FACTOR_MIN, wanted));
-      return Math.max(floorPermille, Math.floor(permille * factor));
+      const share = Math.max(DRAIN_SHARE_MIN, limits.lagTargetMs / lagMs);
+      const wanted = Math.max(capacityPermille * share, permille * CLOSE_FACTOR_MIN);
+      return Math.max(floorPermille, Math.min(permille, Math.floor(wanted)));
     }
     if (lagMs < limits.lagTargetMs * REOPEN_BELOW) {
       return Math.min(THROTTLE_FULL_PERMILLE, Math.ceil(permille * OPEN_FACTOR));

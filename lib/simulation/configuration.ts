@@ -97,7 +97,7 @@ export function configure(seed: number): Configuration {
     slowReplayRate: isSlow ? random.span(0.3, 0.9) : 4,
     slowUntilMs: healAtMs,
     retainedEntries: random.pick([0, 20, 10_000]),
-    snapshotChunks: random.between(0, 6),
+    snapshotChunks: random.pick([0, 3, 30]),
     snapshotFails: random.chance(0.02),
     clients: random.between(1, 3),
     thinkMs: random.pick([1, 10, 40]),

@@ -18,6 +18,8 @@ import type { Surroundings, TakeoverOrder } from './surroundings.js';
 const SLICES_PER_HASH = 6;
 /** Bytes that one item of output counts in the gate. */
 const ITEM_BYTES = 64;
+/** Time that one piece of a snapshot takes to leave. */
+const CHUNK_MS = 2;
 const MAX_INPUTS_PER_SLICE = 16;
 
 type Arrival =
@@ -241,11 +243,16 @@ export class PrimaryRole {
     if (configuration.snapshotFails) {
       return this.driver.give({ kind: 'snapshot-failed', session });
     }
-    this.driver.give({ kind: 'snapshot-taken', session, seq: BigInt(seq) });
-    for (let chunk = 0; chunk < configuration.snapshotChunks; chunk += 1) {
-      network.send(stream, 1, { kind: 'chunk' });
+    // The copy goes out while the guest runs on; entries after it wait in the core.
+    const chunks = configuration.snapshotChunks;
+    for (let chunk = 1; chunk <= chunks; chunk += 1) {
+      this.process.after(chunk * CHUNK_MS, () => network.send(stream, 1, { kind: 'chunk' }));
     }
-    network.send(stream, 1, { kind: 'snapshot', seq, state });
+    this.process.after((chunks + 1) * CHUNK_MS, () => {
+      if (this.streams.get(session) !== stream) return;
+      network.send(stream, 1, { kind: 'snapshot', seq, state });
+      this.driver.give({ kind: 'snapshot-taken', session, seq: BigInt(seq) });
+    });
   }
 
   private logEpoch(epoch: bigint): void {

@@ -1,0 +1,69 @@
+/**
+ * The lag control's memory: what the throttle was when the entries now being replayed were
+ * recorded, and from that how fast the backup really is.
+ *
+ * Lag alone is a bad guide: entries recorded before the throttle closed still take their full
+ * time, so a loop on lag closes far too much and opens far too late. But the speed at which the
+ * replayed position moves through recorded time, times the share the guest had there, is the
+ * share that the backup can bear, at any lag.
+ */
+
+import { THROTTLE_FULL_PERMILLE } from './limits.js';
+import type { PairLimits } from './limits.js';
+import type { PrimaryPolicy } from './primary-policy.js';
+
+interface Setting {
+  readonly sinceMs: number;
+  readonly permille: number;
+}
+
+export class Throttle {
+  permille = THROTTLE_FULL_PERMILLE;
+  /** Settings since the oldest entry not yet replayed, in order of time; never empty. */
+  private settings: Setting[] = [{ sinceMs: -Infinity, permille: THROTTLE_FULL_PERMILLE }];
+  private decidedMs = 0;
+  private previousLagMs = 0;
+
+  /** A backup opened a stream: measuring begins. */
+  begin(nowMs: number): void {
+    this.permille = THROTTLE_FULL_PERMILLE;
+    this.settings = [{ sinceMs: -Infinity, permille: this.permille }];
+    this.decidedMs = nowMs;
+    this.previousLagMs = 0;
+  }
+
+  wakeAtMs(limits: PairLimits): number {
+    return this.decidedMs + limits.throttlePeriodMs;
+  }
+
+  /** Decides anew if a period has passed. */
+  decide(
+    policy: PrimaryPolicy,
+    limits: PairLimits,
+    now: { readonly nowMs: number; readonly lagMs: number; readonly floorPermille: number },
+  ): void {
+    const { nowMs, lagMs, floorPermille } = now;
+    const periodMs = nowMs - this.decidedMs;
+    if (periodMs < limits.throttlePeriodMs) return;
+    // Recorded time that replay went through in each millisecond.
+    const speed = Math.max(0, 1 - (lagMs - this.previousLagMs) / periodMs);
+    const capacityPermille = this.permilleAt(nowMs - lagMs) * speed;
+    this.decidedMs = nowMs;
+    this.previousLagMs = lagMs;
+    const view = { permille: this.permille, lagMs, capacityPermille, floorPermille };
+    const permille = policy.nextThrottle(view, limits);
+    if (permille === this.permille) return;
+    this.permille = permille;
+    this.settings.push({ sinceMs: nowMs, permille });
+  }
+
+  /** The setting when an entry was recorded; forgets older ones. */
+  private permilleAt(recordedMs: number): number {
+    for (;;) {
+      const next = this.settings[1];
+      if (next === undefined || next.sinceMs > recordedMs) break;
+      this.settings.shift();
+    }
+    return this.settings[0]?.permille ?? this.permille;
+  }
+}
