@@ -1,6 +1,6 @@
 /**
- * Goal: the embedded guest is what its source says, and does on an independent machine (QEMU)
- * what guest/README.md says. Method: rebuild it and compare bytes; run it and compare each answer
+ * Goal: the embedded guest is what its source says, and does what guest/README.md says.
+ * Method: rebuild it and compare bytes; run it on QEMU and on Lockstep and compare each answer
  * with the model.
  */
 
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { GuestMachine } from '../support/guest-machine.js';
 import { findProgram, findQemu, Qemu, REPOSITORY } from '../support/qemu.js';
 import { LedgerModel } from './ledger-model.js';
 
@@ -17,6 +18,7 @@ const run = promisify(execFile);
 const LEDGER = join(REPOSITORY, 'guest/ledger.elf');
 const COMPILER = 'riscv64-unknown-elf-gcc';
 const COMPILER_VERSION = '12.2.0';
+const STEP_LIMIT = 2_000_000_000n;
 
 test('the committed ledger is the one its source gives (skipped without the cross compiler)', async (t) => {
   if ((await findProgram(COMPILER)) === null) {
@@ -38,26 +40,17 @@ test('the committed ledger is the one its source gives (skipped without the cros
   t.true(built.equals(committed), 'guest/build gives other bytes than guest/ledger.elf');
 });
 
-test('the ledger answers as the model on QEMU (skipped without QEMU)', async (t) => {
-  const program = await findQemu();
-  if (program === null) {
-    t.log('skipped: qemu-system-riscv64 is not installed');
-    t.pass();
-    return;
-  }
-  const qemu = new Qemu(program, ['-m', '16M', '-bios', 'none', '-kernel', LEDGER]);
-  t.teardown(() => qemu.stop());
+/** Lines to send, and everything the guest must write, the R line first. */
+function makeExchange(transactions: number): { lines: string; expected: string } {
   const model = new LedgerModel();
   const expected = [`R ${model.state}`];
-  await qemu.waitFor(/^R .*\n/);
-
   const lines: string[] = [];
   const exchange = (line: string, answer: string): void => {
     lines.push(line);
     expected.push(answer);
   };
-  exchange('B 50000', 'B 50000');
-  for (let number = 0n; number < 3000n; number++) {
+  exchange('B 50', 'B 50');
+  for (let number = 0n; number < transactions; number++) {
     const amount = ((number * 7919n) % 2003n) - 1000n;
     exchange(`T ${number} ${amount}`, model.transact(number, amount));
   }
@@ -71,15 +64,45 @@ test('the ledger answers as the model on QEMU (skipped without QEMU)', async (t)
   exchange(`T ${'1'.repeat(200)}`, 'E line too long');
   exchange('S', `S ${model.state}`);
   exchange('V', `V ${model.count} 0`);
-  // The whole text goes in at once: the guest's ring overflows and must hold the sender back.
-  qemu.send(lines.map((line) => `${line}\n`).join(''));
-  await qemu.waitFor(/^V .*\n/m);
+  return { lines: `${lines.join('\n')}\n`, expected: `${expected.join('\n')}\n` };
+}
 
+test('the ledger answers as the model on QEMU (skipped without QEMU)', async (t) => {
+  const program = await findQemu();
+  if (program === null) {
+    t.log('skipped: qemu-system-riscv64 is not installed');
+    t.pass();
+    return;
+  }
+  const qemu = new Qemu(program, ['-m', '16M', '-bios', 'none', '-kernel', LEDGER]);
+  t.teardown(() => qemu.stop());
+  await qemu.waitFor(/^R .*\n/);
+  // The whole text goes in at once: the guest's ring overflows and must hold the sender back.
+  const { lines, expected } = makeExchange(3000);
+  qemu.send(lines);
+  await qemu.waitFor(/^V .*\n/m);
   qemu.send('K\n');
   const [, ticks] = await qemu.waitFor(/^K (\d+)\n/m);
   t.true(Number(ticks) > 0, 'the timer ticks');
   qemu.send('X 37\n');
   const { status, output } = await qemu.exit();
   t.is(status, 37);
-  t.is(output, `${expected.join('\n')}\nK ${ticks}\n`);
+  t.is(output, `${expected}K ${ticks}\n`);
+});
+
+test('the ledger answers as the model on Lockstep', async (t) => {
+  const guest = new GuestMachine({
+    images: { kernel: await readFile(LEDGER) },
+    memoryBytes: 16 * 2 ** 20,
+  });
+  guest.runToText(/^R .*\n/, STEP_LIMIT);
+  const { lines, expected } = makeExchange(20_000);
+  guest.type(lines);
+  guest.runToText(/^V .*\n/m, STEP_LIMIT);
+  guest.type('K\n');
+  const [, ticks] = guest.runToText(/^K (\d+)\n/m, STEP_LIMIT);
+  t.true(Number(ticks) > 0, 'the timer ticks');
+  guest.type('X 37\n');
+  t.deepEqual(guest.runToStop(STEP_LIMIT), { cause: 'exit', status: 37 });
+  t.is(guest.text, `${expected}K ${ticks}\n`);
 });
