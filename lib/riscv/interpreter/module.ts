@@ -161,7 +161,8 @@ function jumpTo(frame: Frame): readonly Stmt[] {
   const offset = i64.sub(frame.target, frame.pageBase);
   return [
     when(
-      i64.ltU(i64.shl(offset, i64.const(2)), i64.extendI32U(frame.span)),
+      // The offset has 64 bits: it is not scaled, which would drop the upper two.
+      i64.ltU(offset, i64.extendI32U(i32.shrU(frame.span, i32.const(2)))),
       [
         set(frame.slot, i32.add(frame.slotBase, i32.shl(i32.wrap(offset), i32.const(2)))),
         ...countHeat(frame, frame.slot),
