@@ -73,7 +73,7 @@ export class SlowAccess {
       writeSlow: (low = 0, high = 0, bytes = 0) => this.write(low, high, bytes),
       atomicAddress: (low = 0, high = 0, bytes = 0, write = 0) =>
         this.atomicAddress([low, high], bytes, write !== 0),
-      specialStore: (host = 0, bytes = 0) => this.specialStore(host, bytes),
+      specialStore: (host = 0, bytes = 0) => this.specialStore(host >>> 0, bytes),
       fetchSlow: () => this.fetch(),
       decodeSlot: (slot = 0) => {
         this.code.decode(slot);
@@ -155,8 +155,10 @@ export class SlowAccess {
     const second = this.physicalOf(nextLow, nextHigh, request.access);
     if (second < 0) return null;
     const rest = request.bytes - here;
-    if (!this.memory.inRam(first, here) || !this.memory.inRam(second, rest)) {
-      this.raise(accessFault(request.access), join(low, high));
+    const firstInRam = this.memory.inRam(first, here);
+    if (!firstInRam || !this.memory.inRam(second, rest)) {
+      // The value names the part that faults (privileged specification, section 3.1.16).
+      this.raise(accessFault(request.access), firstInRam ? next : join(low, high));
       return null;
     }
     return [

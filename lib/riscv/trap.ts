@@ -50,6 +50,7 @@ export function enterTrap(block: WordBlock, cause: TrapCause): void {
     put(block, 'pc', handlerOf(get(block, 'mtvec'), cause));
   }
   put(block, 'traps', get(block, 'traps') + 1n);
+  put(block, 'reservation', 0n);
 }
 
 function handlerOf(vector: bigint, cause: TrapCause): bigint {

@@ -110,7 +110,8 @@ function storeConditional(
   return [
     set(frame.target, i64.const(1n)),
     set(frame.status, ZERO),
-    unlessNone(frame, [
+    // Without a reservation memory is not looked at, but a misaligned address still faults.
+    unlessNone(frame, access, [
       ...findHost(frame, access, true),
       when(
         holds,
@@ -124,8 +125,10 @@ function storeConditional(
   ];
 }
 
-function unlessNone(frame: AccessFrame, body: readonly Stmt[]): Stmt {
-  return when(i64.ne(i64.load(ZERO, reservation(frame)), i64.const(0n)), body);
+function unlessNone(frame: AccessFrame, access: AtomicAccess, body: readonly Stmt[]): Stmt {
+  const misaligned = i64.and(access.address, i64.const(BigInt(access.bytes - 1)));
+  const reserved = i64.load(ZERO, reservation(frame));
+  return when(i64.ne(i64.or(reserved, misaligned), i64.const(0n)), body);
 }
 
 function memoryOperation(
