@@ -99,6 +99,7 @@ class GuestRun {
     const host = await HartHost.start({
       config: spec.config,
       images: spec.images,
+      engine: spec.engine,
       start: { kind: 'boot' },
       role,
       clock,
@@ -121,8 +122,8 @@ class GuestRun {
 
   async close(): Promise<void> {
     for (const [signal, act] of this.signalled) process.off(signal, act);
-    this.terminal.close();
     await this.host?.stop();
+    this.terminal.close();
   }
 
   private listener(): HartListener {

@@ -8,6 +8,7 @@
  */
 
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import { ESCAPE_HELP, EscapeKeys } from './escape-keys.js';
 
 /** Bytes that may be on their way to the guest before reading pauses. */
@@ -63,7 +64,9 @@ export class GuestTerminal {
     stdin.off('data', this.take);
     if (this.raw) stdin.setRawMode(false);
     stdin.pause();
-    stdin.unref();
+    // A file has no socket to let go of.
+    if (stdin instanceof Socket) stdin.unref();
+    else process.stdin.destroy();
     if (!this.endsLine) process.stdout.write('\n');
   }
 
