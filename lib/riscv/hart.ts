@@ -14,7 +14,7 @@ import { CsrFile } from './csr.js';
 import { MAILBOX } from './derived.js';
 import { HART_WORD, X_OFFSET, type HartField } from './hart-state.js';
 import { HartMemory, PAGE_DIRTY, PAGE_HAS_TABLES, PAGE_WATCHED } from './hart-memory.js';
-import { instantiate, type InterpreterExports } from './interpreter/instance.js';
+import { instantiate, type HartImports, type InterpreterExports } from './interpreter/instance.js';
 import { SlowAccess, type MmioPort } from './slow-access.js';
 import { SystemInstructions } from './system-instructions.js';
 import { Mmu } from './mmu.js';
@@ -74,48 +74,7 @@ export class Hart {
     this.pmp = new Pmp(this.memory);
     this.mmu = new Mmu(this.memory, this.pmp);
     this.code = new CodeCache(this.memory);
-    const raise = (code: number, value: bigint): void => this.raise(code, value);
-    const access = new SlowAccess({
-      memory: this.memory,
-      mmu: this.mmu,
-      code: this.code,
-      mmio: {
-        read: (physical, bytes) => options.ports.mmio.read(physical, bytes),
-        write: (physical, bytes, value) => {
-          // A device's alarm or the CLINT's timer may have been set.
-          this.timersChanged();
-          return options.ports.mmio.write(physical, bytes, value);
-        },
-      },
-      raise,
-    });
-    const csr = new CsrFile({
-      block: this.block,
-      pmp: this.pmp,
-      mmu: this.mmu,
-      hart: options.hart,
-      counters: {
-        retired: () => this.retired(),
-        time: () => this.time(),
-        timerChanged: () => this.timersChanged(),
-      },
-    });
-    const system = new SystemInstructions({
-      block: this.block,
-      mmu: this.mmu,
-      csr,
-      raise,
-      instructionBits: () => access.instructionBits(),
-    });
-    const imports = {
-      ...access.imports(),
-      ...system.imports(),
-      hot: (slot = 0) => {
-        this.compiler?.hot(slot);
-        return 0;
-      },
-      validateEntry: (entry = 0) => (this.compiler?.validate(entry) === true ? 1 : 0),
-    };
+    const imports = this.createImports(options.hart, options.ports.mmio);
     const interpreter = instantiate(this.memory, imports, {
       memory: options.memory,
       hotAfter: options.compiler?.hotAfter ?? 0,
@@ -136,6 +95,52 @@ export class Hart {
       cleared: () => this.compiler?.clear(),
     };
     this.afterRestore();
+  }
+
+  /** What generated code calls: slow accesses, system instructions, the compiler. */
+  private createImports(hart: number, mmio: MmioPort): HartImports {
+    const raise = (code: number, value: bigint): void => this.raise(code, value);
+    const access = new SlowAccess({
+      memory: this.memory,
+      mmu: this.mmu,
+      code: this.code,
+      mmio: {
+        read: (physical, bytes) => mmio.read(physical, bytes),
+        write: (physical, bytes, value) => {
+          // A device's alarm or the CLINT's timer may have been set.
+          this.timersChanged();
+          return mmio.write(physical, bytes, value);
+        },
+      },
+      raise,
+    });
+    const csr = new CsrFile({
+      block: this.block,
+      pmp: this.pmp,
+      mmu: this.mmu,
+      hart,
+      counters: {
+        retired: () => this.retired(),
+        time: () => this.time(),
+        timerChanged: () => this.timersChanged(),
+      },
+    });
+    const system = new SystemInstructions({
+      block: this.block,
+      mmu: this.mmu,
+      csr,
+      raise,
+      instructionBits: () => access.instructionBits(),
+    });
+    return {
+      ...access.imports(),
+      ...system.imports(),
+      hot: (slot = 0) => {
+        this.compiler?.hot(slot);
+        return 0;
+      },
+      validateEntry: (entry = 0) => (this.compiler?.validate(entry) === true ? 1 : 0),
+    };
   }
 
   /** Steps counted, exact at any moment, also from inside a slow operation. */
