@@ -34,15 +34,19 @@ export class BackupRole {
   private isReplayStuck = false;
   private spokenOffset = 0;
 
-  constructor(process: Process, surroundings: Surroundings, addresses: readonly string[]) {
+  constructor(
+    process: Process,
+    surroundings: Surroundings,
+    origin: { readonly addresses: readonly string[]; readonly logEpoch: bigint },
+  ) {
     const { configuration, rules } = surroundings;
     this.process = process;
     this.surroundings = surroundings;
     this.core = new BackupCore({
       limits: configuration.limits,
-      addresses,
+      addresses: origin.addresses,
       position: 0n,
-      logEpoch: 0n,
+      logEpoch: origin.logEpoch,
       policy: rules.backup,
     });
     this.driver = new Driver<BackupInput, BackupEffect>({
@@ -68,9 +72,6 @@ export class BackupRole {
     switch (effect.kind) {
       case 'transition':
         surroundings.observe.transition(process, 'backup', effect);
-        if (effect.cause === 'primary silent') {
-          surroundings.observe.suspected(process, this.stream?.stream ?? null);
-        }
         return;
       case 'dial':
         return surroundings.dial(process, effect.address, (stream) =>
@@ -95,6 +96,9 @@ export class BackupRole {
         return this.accept(effect.lastSeq);
       case 'close-stream':
         if (this.stream?.number === effect.stream) {
+          if (effect.reason === 'timeout' && this.core.state === 'arbitrating') {
+            surroundings.observe.suspected(process, this.stream.stream);
+          }
           surroundings.network.close(this.stream.stream, 0, effect.reason);
           this.stream = null;
         }

@@ -39,6 +39,8 @@ export interface Configuration {
   readonly staleGenerations: readonly number[];
   /** A node with other images, or -1. */
   readonly incompatibleNode: number;
+  /** When a node of a previous life, which knows a later epoch, dials everybody; or Infinity. */
+  readonly elderAtMs: number;
   readonly powerOffAtMs: number;
   readonly faults: readonly Fault[];
   /** Faults end here; then everything must work again. */
@@ -61,7 +63,7 @@ function drawLimits(random: Random): PairLimits {
     batchDelayMs: random.pick([1, 5]),
     batchBytes: random.pick([64, 512]),
     unackedBytes: random.pick([2_048, 8_192]),
-    heldBytes: random.pick([1_024, 8_192]),
+    heldBytes: random.pick([512, 8_192]),
     joinLagBytes: 512,
     arbiterRetryMs: 30,
     arbiterTimeoutMs: 100,
@@ -105,6 +107,7 @@ export function configure(seed: number): Configuration {
     restartMs: random.pick([20, 150, 600]),
     staleGenerations: random.chance(0.04) ? [random.between(1, 3)] : [],
     incompatibleNode: random.chance(0.03) ? nodes - 1 : -1,
+    elderAtMs: random.chance(0.04) ? random.span(0, healAtMs / 2) : Infinity,
     powerOffAtMs: random.chance(0.1) ? random.span(200, healAtMs) : Infinity,
     healAtMs,
     endAtMs: healAtMs + 6_000,

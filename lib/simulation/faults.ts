@@ -106,7 +106,7 @@ export function planFaults(
   shape: { readonly nodes: number; readonly healAtMs: number },
 ): Fault[] {
   const kinds = KINDS.filter(() => random.chance(0.4));
-  if (random.chance(0.05)) return [planFlip(random, shape)];
+  if (random.chance(0.06)) return planFlip(random, shape);
   if (kinds.length === 0) return [];
   const faults: Fault[] = [];
   const gapMs = random.pick([80, 200, 500]);
@@ -116,10 +116,17 @@ export function planFaults(
   return faults;
 }
 
-/** A flip strikes alone: what it may do before the next comparison is not promised away. */
-function planFlip(random: Random, shape: { readonly nodes: number; healAtMs: number }): Fault {
+/** A flipped bit, and perhaps the loss of the stream or of the primary soon after. */
+function planFlip(
+  random: Random,
+  shape: { readonly nodes: number; readonly healAtMs: number },
+): Fault[] {
   const node = random.between(1, shape.nodes - 1);
-  return { kind: 'flip', atMs: random.span(100, shape.healAtMs), node, bit: random.between(0, 31) };
+  const atMs = random.span(5, random.pick([150, shape.healAtMs]));
+  const flip: Fault = { kind: 'flip', atMs, node, bit: random.between(0, 31) };
+  const nextMs = atMs + random.span(0, 40);
+  if (random.chance(0.4)) return [flip, { kind: 'reset', atMs: nextMs, from: 0, to: node }];
+  return random.chance(0.5) ? [flip, { kind: 'crash', atMs: nextMs, node: 0 }] : [flip];
 }
 
 function planFault(

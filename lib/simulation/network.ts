@@ -145,7 +145,11 @@ export class Network {
     for (const stream of this.streams) {
       for (const end of [0, 1] as const) {
         if (stream.processes[end] !== process) continue;
-        if (this.random.chance(0.5)) this.tear(stream, end);
+        if (this.random.chance(0.5)) {
+          this.tear(stream, end);
+          // The end of the stream may have been among what was torn.
+          stream.isOpen[end] = true;
+        }
         if (stream.isOpen[end]) this.close(stream, end, null);
       }
     }

@@ -43,6 +43,8 @@ export class PrimaryRole {
   private isPaused = false;
   private wantsPowerOff = false;
   private permille = 1000;
+  private sentSeq = 0;
+  private readonly blocked = new Set<number>();
   releasedOffset = 0;
   private speaksIn = 0n;
   /** World time at which an ack last moved a watermark, for the checkers. */
@@ -91,10 +93,14 @@ export class PrimaryRole {
       received: (message) => this.received(session, message),
       closed: () => {
         this.streams.delete(session);
+        this.blocked.delete(session);
         this.driver.give({ kind: 'backup-closed', session });
       },
-      blocked: (isBlocked) =>
-        this.driver.give({ kind: isBlocked ? 'blocked' : 'writable', session }),
+      blocked: (isBlocked) => {
+        if (isBlocked) this.blocked.add(session);
+        else this.blocked.delete(session);
+        this.driver.give({ kind: isBlocked ? 'blocked' : 'writable', session });
+      },
     };
   }
 
@@ -206,6 +212,7 @@ export class PrimaryRole {
       case 'take-snapshot':
         return this.takeSnapshot(stream, effect.session);
       case 'send-batch': {
+        this.sentSeq = Number(effect.lastSeq);
         const entries = this.replica.range(Number(effect.firstSeq), Number(effect.lastSeq));
         return this.sendBatches(stream, entries, effect);
       }
@@ -215,6 +222,7 @@ export class PrimaryRole {
       }
       case 'close-stream':
         this.streams.delete(effect.session);
+        this.blocked.delete(effect.session);
         return network.close(stream, 1, effect.reason);
     }
   }
@@ -357,8 +365,18 @@ export class PrimaryRole {
     });
     const mark = replica.marks.at(-1);
     if (!hasMark || mark === undefined) return;
+    this.checkSent(mark.seq);
     const bytes = (mark.offset - replica.offsetAt(mark.seq - 1)) * ITEM_BYTES;
     this.driver.give({ kind: 'output', seq: BigInt(mark.seq), bytes });
+  }
+
+  /** An output mark is on its way before anything else happens. */
+  private checkSent(seq: number): void {
+    const { state } = this.core;
+    const mustBeSent = state === 'protected' && this.blocked.size === 0 && this.process.isRunning;
+    if (mustBeSent && this.sentSeq < seq) {
+      this.surroundings.violation(`the output mark ${seq} was not sent at once`);
+    }
   }
 
   private release(throughSeq: bigint, epoch: bigint): void {

@@ -79,11 +79,14 @@ export class Process {
     const dueMs = Math.max(this.agenda.nowMs, exactMs) + TIMER_GRAIN_MS;
     this.agenda.at(dueMs, () => {
       if (plan !== this.timerPlan) return;
-      this.act(() => {
+      const wake = (): void => {
         if (plan !== this.timerPlan) return;
         this.timerAtMs = Infinity;
         ring(lateness(this.nowMs() - ownMs));
-      });
+      };
+      // An event loop that continues serves its timers before its sockets.
+      if (this.isPaused) this.actFirst(wake);
+      else this.act(wake);
     });
   }
 

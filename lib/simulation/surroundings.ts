@@ -103,5 +103,5 @@ export interface Observer {
   claimed(process: Process, generation: bigint): void;
   promoted(process: Process, replica: Replica, epoch: bigint): void;
   /** A backup leaves its stream because it heard nothing. */
-  suspected(process: Process, stream: Stream | null): void;
+  suspected(process: Process, stream: Stream): void;
 }

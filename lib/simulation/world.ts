@@ -47,6 +47,9 @@ const SAMPLE_MS = 25;
 /** Transactions that every client must complete after the faults have ended. */
 const TRANSACTIONS_AFTER_HEAL = 3;
 
+/** Epoch that a node of a previous life has in its files. */
+const ELDER_EPOCH = 9n;
+
 export type Outcome =
   /** Everything works again after the faults. */
   | 'served'
@@ -140,6 +143,9 @@ export class World implements Surroundings, View {
     for (const node of this.nodes.slice(1)) {
       agenda.after(this.random.span(0, 150), () => this.startBackup(node));
     }
+    if (configuration.elderAtMs !== Infinity) {
+      agenda.at(configuration.elderAtMs, () => this.crash(this.node(configuration.nodes - 1)));
+    }
     for (const client of this.clients) agenda.after(20, () => this.attempt(client));
     for (const fault of configuration.faults) agenda.at(fault.atMs, () => this.strike(fault));
     if (configuration.powerOffAtMs !== Infinity) {
@@ -226,6 +232,7 @@ export class World implements Surroundings, View {
   }
 
   emit(process: Process, emission: Emission, only: number | null): void {
+    if (this.outcome !== null) return;
     this.oneVoice.emitted(this, process, emission.epoch);
     this.digest(12, emission.offset);
     const isHeard = this.recorder.accept(emission) !== null;
@@ -284,11 +291,16 @@ export class World implements Surroundings, View {
 
   promoted(process: Process, replica: Replica, epoch: bigint): void {
     this.trace(process, 14, () => `promoted in epoch ${epoch} at entry ${replica.lastSeq}`);
+    if (replica.isFlipped) {
+      // Until the next comparison a flipped bit can't be seen; what it says is not promised.
+      this.outcome = 'lost';
+      return;
+    }
     checkOutput(this, replica, process.name);
     checkTransactions(this, replica, process.name);
   }
 
-  suspected(process: Process, stream: Stream | null): void {
+  suspected(process: Process, stream: Stream): void {
     checkSuspicion(this, process, stream);
   }
 
@@ -312,8 +324,10 @@ export class World implements Surroundings, View {
 
   private startBackup(node: Node): void {
     if (node.role !== null || this.nowMs > this.stoppedAtMs) return;
-    const others = this.nodes.filter((other) => other !== node).map((other) => `n${other.id}`);
-    const role = new BackupRole(this.newProcess(node), this, others);
+    const addresses = this.nodes.filter((other) => other !== node).map(({ id }) => `n${id}`);
+    const isElder = node.id > 0 && this.nowMs >= this.configuration.elderAtMs;
+    const logEpoch = isElder ? ELDER_EPOCH : 0n;
+    const role = new BackupRole(this.newProcess(node), this, { addresses, logEpoch });
     this.trace(role.process, 15, () => 'starts as backup');
     node.role = role;
     role.start();
@@ -465,8 +479,9 @@ export class World implements Surroundings, View {
       checkTransactions(this, newest.replica, newest.process.name);
     }
     const isServed = this.isGoalReached() || this.stoppedAtMs !== Infinity;
-    const isStale = this.configuration.staleGenerations.length > 0;
-    if (this.goals !== null && !isServed && !isStale) {
+    const { staleGenerations, elderAtMs } = this.configuration;
+    const hasPast = staleGenerations.length > 0 || elderAtMs !== Infinity;
+    if (this.goals !== null && !isServed && !hasPast) {
       this.violation('all faults are over, but the service has not come back');
     }
   }

@@ -8,7 +8,7 @@ import type { View } from './view.js';
 
 /** Entries and held bytes that one slice can add. */
 const SLICE_BYTES = 24 * ENTRY_BYTES;
-const SLICE_HELD_BYTES = 24 * 64;
+const SLICE_HELD_BYTES = 8 * 64;
 
 export function checkQueues(view: View): void {
   const { limits } = view.configuration;

@@ -35,15 +35,15 @@ export function checkStalled(view: View, primary: PrimaryRole, cause: string): v
 }
 
 /** A backup may suspect silence only if something kept its primary from being heard. */
-export function checkSuspicion(view: View, process: Process, stream: Stream | null): void {
-  const primary = stream?.processes[1];
-  if (primary === undefined || !primary.isRunning) return;
+export function checkSuspicion(view: View, process: Process, stream: Stream): void {
+  const primary = stream.processes[1];
+  if (!primary.isRunning) return;
   const { limits } = view.configuration;
   const there = view.network.link(primary.node, process.node);
   const back = view.network.link(process.node, primary.node);
   const calmSinceMs = Math.max(view.runningSinceMs(primary), there.upSinceMs, back.upSinceMs);
   const isCalm = there.isUp && back.isUp && view.nowMs - calmSinceMs > limits.suspectMs + MARGIN_MS;
-  if (isCalm && stream?.isOpen[1] === true) {
+  if (isCalm && stream.isOpen[1]) {
     view.violation(`${process.name} suspects ${primary.name}, which could be heard all the time`);
   }
 }
