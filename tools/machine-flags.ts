@@ -17,6 +17,7 @@ import { defaultCacheFolder, IMAGE_NAME } from '../lib/host/image/debian-image.j
 import type { ImageFile } from '../lib/host/log-store/meta.js';
 import { DEFAULT_RATE, MAX_HARTS, RAM_BASE } from '../lib/machine/config.js';
 import type { MachineConfig, MachineImages } from '../lib/machine/config.js';
+import { DEFAULT_ENGINE, type EngineOptions } from '../lib/machine/engine.js';
 import { isElf, parseElf } from '../lib/machine/elf.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
 import type { Arguments, OptionTable } from './command.js';
@@ -24,8 +25,23 @@ import type { Arguments, OptionTable } from './command.js';
 const DEFAULT_MEMORY = '256M';
 const SYSTEM_FIRMWARE = '/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin';
 const SEED_BYTES = 32;
+const MAX_HOT_AFTER = 65_535;
 /** What the clock of an agreed machine shows at power-on: 2025-01-01T00:00:00Z. */
 const AGREED_RTC_SECONDS = 1_735_689_600n;
+
+/** How guest code runs: the results, the machine's digest and its log don't depend on it. */
+export const ENGINE_OPTIONS: OptionTable = {
+  engine: {
+    type: 'string',
+    value: 'NAME',
+    help: 'how guest code runs: compiler or interpreter; the results are equal (compiler)',
+  },
+  'hot-after': {
+    type: 'string',
+    value: 'N',
+    help: `jumps to a place before the compiler takes it (${DEFAULT_ENGINE.hotAfter})`,
+  },
+};
 
 export const MACHINE_OPTIONS: OptionTable = {
   bios: {
@@ -49,6 +65,7 @@ export const MACHINE_OPTIONS: OptionTable = {
     value: 'HEX|none',
     help: 'up to 32 bytes for the kernel in /chosen/rng-seed',
   },
+  ...ENGINE_OPTIONS,
 };
 
 /**
@@ -92,7 +109,20 @@ export async function readMachine(args: Arguments, origin: MachineOrigin): Promi
   const imageFiles = [bios, kernel, initrd]
     .filter((image) => image !== null)
     .map(({ file }) => file);
-  return { config, images, imageFiles, machineFactory: null };
+  return { config, images, imageFiles, engine: readEngine(args), machineFactory: null };
+}
+
+/** Errors: USAGE. */
+export function readEngine(args: Arguments): EngineOptions {
+  const engine = args.text('engine') ?? DEFAULT_ENGINE.engine;
+  if (engine !== 'compiler' && engine !== 'interpreter') {
+    throw new LockstepError('USAGE', `--engine: "${engine}" is neither compiler nor interpreter`);
+  }
+  const hotAfter = args.integer('hot-after', 1, MAX_HOT_AFTER);
+  if (engine === 'interpreter' && hotAfter !== undefined) {
+    throw new LockstepError('USAGE', "--hot-after is the compiler's, not the interpreter's");
+  }
+  return { engine, hotAfter: hotAfter ?? DEFAULT_ENGINE.hotAfter };
 }
 
 interface Image {

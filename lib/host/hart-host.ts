@@ -19,6 +19,7 @@ import { assert, unreachable } from '../base/assert.js';
 import { LockstepError } from '../base/error.js';
 import type { LogEntry, OutputStream } from '../event/event.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
+import { DEFAULT_ENGINE, type EngineOptions } from '../machine/engine.js';
 import type { MachineStop } from '../machine/machine.js';
 import {
   CONTROL,
@@ -90,7 +91,9 @@ export interface HartHostOptions {
   readonly clock?: ClockMode;
   /** The host rests when hart 0 has counted this many steps. */
   readonly untilStep?: bigint;
-  /** URL of a module that exports `createMachine(config, images)`; default the RISC-V machine. */
+  /** How guest code runs; no effect on results. Default the compiler. */
+  readonly engine?: EngineOptions;
+  /** Module that exports `createMachine(config, images, engine)`; default the RISC-V machine. */
   readonly machineFactory?: string;
   /** Report bytes that may be unconsumed before the guest is stopped; default 4 MiB. */
   readonly reportBudgetBytes?: number;
@@ -143,6 +146,7 @@ export class HartHost {
     const workerData: WorkerStart = {
       config: options.config,
       images: options.images,
+      engine: options.engine ?? DEFAULT_ENGINE,
       machineFactory:
         options.machineFactory ?? new URL('../machine/riscv-machine.js', import.meta.url).href,
       start: options.start,

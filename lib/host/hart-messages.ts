@@ -9,6 +9,7 @@
 
 import type { LogEntry, InputStream, OutputStream } from '../event/event.js';
 import { MAX_HARTS, type MachineConfig, type MachineImages } from '../machine/config.js';
+import type { EngineOptions } from '../machine/engine.js';
 import type { MachineStop } from '../machine/machine.js';
 import { LockstepError, type ErrorCode } from '../base/error.js';
 
@@ -160,6 +161,7 @@ export type ClockMode = 'host' | 'steps';
 export interface WorkerStart {
   readonly config: MachineConfig;
   readonly images: MachineImages;
+  readonly engine: EngineOptions;
   readonly machineFactory: string;
   readonly start: HostStart;
   readonly role: HostRole;

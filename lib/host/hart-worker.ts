@@ -8,11 +8,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { present } from '../base/assert.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
+import type { EngineOptions } from '../machine/engine.js';
 import type { Machine } from '../machine/machine.js';
 import { HartLoop } from './hart-loop.js';
 import { packError, type Report, type WorkerStart } from './hart-messages.js';
 
-type Factory = (config: MachineConfig, images: MachineImages) => Machine;
+type Factory = (config: MachineConfig, images: MachineImages, engine: EngineOptions) => Machine;
 
 /** A module that makes machines; tests bring their own. */
 interface FactoryModule {
@@ -26,7 +27,7 @@ try {
   const start = workerData as WorkerStart;
   const module = (await import(start.machineFactory)) as FactoryModule;
   const create = present(module.createMachine ?? module.createRiscvMachine, 'machine factory');
-  new HartLoop(start, create(start.config, start.images), port).run();
+  new HartLoop(start, create(start.config, start.images, start.engine), port).run();
 } catch (error) {
   port.postMessage({ kind: 'fatal', error: packError(error) } satisfies Report);
 }

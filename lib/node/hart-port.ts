@@ -27,6 +27,7 @@ export class HartPort {
     const host = await HartHost.start({
       config: spec.config,
       images: spec.images,
+      engine: spec.engine,
       start,
       role,
       listener: relay.listener,

@@ -4,12 +4,15 @@
 
 import type { ImageFile } from '../host/log-store/meta.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
+import type { EngineOptions } from '../machine/engine.js';
 
 export interface MachineSpec {
   readonly config: MachineConfig;
   readonly images: MachineImages;
   /** Where the images came from; a hint in the log's meta.json. */
   readonly imageFiles: readonly ImageFile[];
+  /** How guest code runs here; the peer's may differ. */
+  readonly engine: EngineOptions;
   /** URL of a module that exports `createMachine`; null for the RISC-V machine. */
   readonly machineFactory: string | null;
 }

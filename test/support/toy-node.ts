@@ -8,6 +8,7 @@
 
 import { runBackup } from '../../backup/main.js';
 import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
+import { DEFAULT_ENGINE } from '../../lib/machine/engine.js';
 import type { MachineSpec } from '../../lib/node/machine-spec.js';
 import { runPrimary } from '../../primary/main.js';
 import { parseCommandLine, type Command } from '../../tools/command.js';
@@ -28,6 +29,7 @@ const command: Command = {
       config: { ...TOY_CONFIG, append: args.text('append') ?? '' },
       images: TOY_IMAGES,
       imageFiles: [],
+      engine: DEFAULT_ENGINE,
       machineFactory: new URL('./toy-machine.js', import.meta.url).href,
     };
     const options = await readNodeOptions(args);

@@ -13,7 +13,7 @@ import type { LogMeta } from '../../lib/host/log-store/meta.js';
 import { LogReader } from '../../lib/host/log-store/reader.js';
 import type { MachineImages } from '../../lib/machine/config.js';
 import type { Arguments, Command } from '../command.js';
-import { loadImage } from '../machine-flags.js';
+import { ENGINE_OPTIONS, loadImage, readEngine } from '../machine-flags.js';
 import { toJsonLine } from '../output.js';
 import { ReplayFeed } from '../replay-feed.js';
 import { stateHashLine } from '../run-options.js';
@@ -31,6 +31,7 @@ export const replay: Command = {
     bios: { type: 'string', value: 'FILE', help: 'firmware, where it is not at its recorded path' },
     kernel: { type: 'string', value: 'FILE', help: 'the same for the kernel' },
     initrd: { type: 'string', value: 'FILE', help: 'the same for the initrd' },
+    ...ENGINE_OPTIONS,
     output: { type: 'boolean', help: "write the guest's output to standard output" },
     'state-hash': { type: 'boolean', help: 'print the step and a hash over all state at the end' },
     json: { type: 'boolean', help: 'print the result as a JSON object' },
@@ -57,6 +58,7 @@ async function replayLog(args: Arguments): Promise<number> {
   const host = await HartHost.start({
     config: meta.config,
     images,
+    engine: readEngine(args),
     start: { kind: 'boot' },
     role: { kind: 'replay', firstSeq: 1n },
     listener: feed.listener,
