@@ -163,11 +163,14 @@ const MOVES: readonly Instruction[] = [
     { files: FX },
   ),
   row('D', 'R', ['fmv.d.x', 0xf2000053, 0xfff0707f], [useFpu(true), setFrd(RS1)], { files: FX }),
-  opFp(
-    'fcvt.s.d',
-    { width: 'f32', funct5: 0x08, rs2: 1, files: FF },
-    library('f64_to_f32', [FRS1, RM]),
-  ),
+  {
+    ...opFp(
+      'fcvt.s.d',
+      { width: 'f32', funct5: 0x08, rs2: 1, files: FF },
+      library('f64_to_f32', [FRS1, RM]),
+    ),
+    extension: 'D',
+  },
   opFp(
     'fcvt.d.s',
     { width: 'f64', funct5: 0x08, rs2: 0, files: FF },
