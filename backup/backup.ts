@@ -34,8 +34,11 @@ import { BackupChannel, type PrimaryMessage } from './channel.js';
 import { becomePrimary } from './promote.js';
 import { readBatch } from './receive.js';
 import { Replica, type AcceptedBatch } from './replica.js';
+import { ReplicaSlot, type SnapshotMessage } from './replica-slot.js';
 import { BackupMeters, describeBackup } from './status.js';
-import { SnapshotReceiver, type ReceivedMachine } from './transfer.js';
+
+/** A replica that has not ended by then does not know how the machine ended. */
+const LAST_REPLAY_MS = 2_000;
 
 export interface BackupOptions {
   readonly node: Node;
@@ -57,16 +60,12 @@ export class Backup implements RoleServices {
   private readonly driver: CoreDriver<BackupInput, BackupEffect>;
   private readonly channel: BackupChannel;
   private readonly meters: BackupMeters;
-  private replica: Replica;
-  /** A snapshot on its way; the replica before it is of no use any more. */
-  private receiver: SnapshotReceiver | null = null;
-  /** Log that came while the snapshot was being loaded. */
-  private deferred: { stream: number; message: Batch }[] | null = null;
-  private rebuilding: Promise<void> | null = null;
+  private readonly slot: ReplicaSlot;
   private dialing: Extract<BackupEffect, { kind: 'dial' }> | null = null;
   private pending: readonly AcceptedBatch[] = [];
   private drainTo: bigint | null = null;
   private stop: MachineStop | null = null;
+  private whenStopped: ((stop: MachineStop) => void) | null = null;
   private divergence: LockstepError | null = null;
   private settle: {
     resolve: (outcome: BackupOutcome) => void;
@@ -76,7 +75,14 @@ export class Backup implements RoleServices {
   private constructor(options: BackupOptions, replica: Replica) {
     const { node, connect } = options;
     this.options = options;
-    this.replica = replica;
+    this.slot = new ReplicaSlot(
+      {
+        spec: options.spec,
+        stateDir: node.stateDir,
+        listener: (one) => this.listener(one),
+      },
+      replica,
+    );
     this.settle = { resolve: () => undefined, reject: () => undefined };
     this.done = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
@@ -95,16 +101,16 @@ export class Backup implements RoleServices {
     });
     this.channel = new BackupChannel({
       node,
-      digest: () => this.replica.hart.digest,
-      chainAt: (seq) => this.replica.tail.hashAt(seq) ?? new Uint8Array(0),
-      steps: () => this.replica.hart.progress().steps,
+      digest: () => this.slot.replica.hart.digest,
+      chainAt: (seq) => this.slot.replica.tail.hashAt(seq) ?? new Uint8Array(0),
+      steps: () => this.slot.replica.hart.progress().steps,
       give: (input) => this.driver.give(input),
       receive: (stream, message, more) => this.receive(stream, message, more),
     });
     this.meters = new BackupMeters({
       node,
       core: this.core,
-      replica: () => this.replica,
+      replica: () => this.slot.replica,
     });
   }
 
@@ -115,12 +121,12 @@ export class Backup implements RoleServices {
   }
 
   get digest(): string {
-    return this.replica.hart.digest;
+    return this.slot.replica.hart.digest;
   }
 
   /** Where the log is written, null without a state directory. */
   get logDirectory(): string | null {
-    return this.replica.files?.directory ?? null;
+    return this.slot.replica.files?.directory ?? null;
   }
 
   start(): void {
@@ -128,14 +134,14 @@ export class Backup implements RoleServices {
     node.journal.role = 'backup';
     node.setRole(this);
     this.meters.publishRole('backup');
-    this.replica.hart.listen(this.listener(this.replica));
+    this.slot.listen();
     this.driver.give({ kind: 'start' });
   }
 
   status(): RoleStatus {
     return describeBackup({
       core: this.core,
-      replica: this.replica,
+      replica: this.slot.replica,
       meters: this.meters,
       primaryAddress: this.channel.primaryAddress,
       stop: this.stop,
@@ -164,7 +170,7 @@ export class Backup implements RoleServices {
   async close(): Promise<void> {
     this.driver.stop();
     this.channel.drop();
-    await this.replica.close();
+    await this.slot.close();
   }
 
   private listener(replica: Replica): HartListener {
@@ -173,6 +179,7 @@ export class Backup implements RoleServices {
       onStopped: (stop) => {
         this.stop = stop;
         this.noteProgress(replica);
+        this.whenStopped?.(stop);
       },
       onDiverged: (error) => this.noteDivergence(replica, error),
       onFatal: (error) => this.fail(error),
@@ -181,7 +188,7 @@ export class Backup implements RoleServices {
 
   /** Tells the core how far the machine is. */
   private noteProgress(replica: Replica): void {
-    if (replica !== this.replica || this.receiver !== null) return;
+    if (replica !== this.slot.replica || !this.slot.isCurrent) return;
     const { seq } = replica.hart.progress();
     replica.replayed(seq);
     this.driver.give({ kind: 'replayed', seq });
@@ -228,42 +235,38 @@ export class Backup implements RoleServices {
   }
 
   private receiveBatch(stream: number, message: Batch, more: boolean): void {
-    if (this.deferred !== null) {
-      this.deferred.push({ stream, message });
+    if (this.slot.postpone({ stream, message })) {
       return this.driver.give({ kind: 'snapshot-chunk', stream });
     }
-    const { replica } = this;
+    const { replica } = this.slot;
     const { input, batches } = readBatch(message, replica.tail, stream, more);
     this.pending = batches;
     this.meters.noteBatch(message, batches);
     this.driver.give(input);
-    this.replica.released(message.releasedSeq);
-    this.noteProgress(this.replica);
+    this.slot.replica.released(message.releasedSeq);
+    this.noteProgress(this.slot.replica);
   }
 
   private receiveHeartbeat(stream: number, message: Heartbeat): void {
     const { epoch, recordedSeq: lastSeq, releasedSeq } = message;
     this.channel.noteHeartbeat(message.sentNs);
     this.meters.noteHeartbeat(message);
-    this.noteProgress(this.replica);
+    this.noteProgress(this.slot.replica);
     this.driver.give({ kind: 'heartbeat', stream, epoch, lastSeq, releasedSeq });
-    this.replica.released(releasedSeq);
+    this.slot.replica.released(releasedSeq);
   }
 
-  private receiveSnapshot(
-    stream: number,
-    message: Extract<PrimaryMessage, { $case: 'history' | 'snapshot' }>,
-  ): void {
-    const { receiver } = this;
-    if (receiver === null) return;
-    try {
-      if (message.$case === 'history') return receiver.takeHistory(message.value);
-      const received = receiver.takeChunk(message.value);
-      if (received === null) return;
-      this.load(stream, received).catch((error: unknown) => this.failSnapshot(stream, error));
-    } catch (error) {
-      this.failSnapshot(stream, error);
-    }
+  private receiveSnapshot(stream: number, message: SnapshotMessage): void {
+    this.slot.take(message).then(
+      (seq) => {
+        if (seq === null) return;
+        this.driver.give({ kind: 'snapshot-loaded', stream, seq });
+        for (const one of this.slot.takeWaiting()) {
+          this.receiveBatch(one.stream, one.message, false);
+        }
+      },
+      (error: unknown) => this.failSnapshot(stream, error),
+    );
   }
 
   private failSnapshot(stream: number, error: unknown): void {
@@ -272,48 +275,16 @@ export class Backup implements RoleServices {
     this.driver.give({ kind: 'snapshot-failed', stream });
   }
 
-  /** Puts the machine that was received in the place of the one that was here. */
-  private async load(stream: number, received: ReceivedMachine): Promise<void> {
-    const { node, spec } = this.options;
-    const before = this.replica;
-    this.deferred = [];
-    try {
-      const replica = await Replica.restore(spec, node.stateDir, received);
-      await before.close();
-      this.replica = replica;
-      this.receiver = null;
-      replica.hart.listen(this.listener(replica));
-      this.driver.give({ kind: 'snapshot-loaded', stream, seq: received.seq });
-    } finally {
-      const { deferred } = this;
-      this.deferred = null;
-      for (const one of deferred) this.receiveBatch(one.stream, one.message, false);
-    }
-  }
-
-  /**
-   * Dials with a replica that is what the core thinks it is: one that was given up for a snapshot
-   * which never came is built anew first.
-   */
+  /** Dials when the replica is what the core thinks it is. */
   private dial(effect: Extract<BackupEffect, { kind: 'dial' }>): void {
     this.dialing = effect;
-    if (this.receiver === null && this.rebuilding === null) return this.channel.dial(effect);
-    this.rebuilding ??= this.rebuild()
+    this.slot
+      .align(this.core.figures().receivedSeq)
       .then(() => {
-        this.rebuilding = null;
-        if (this.dialing !== null) this.channel.dial(this.dialing);
+        const isWanted = this.dialing === effect && this.core.state === 'dialing';
+        if (isWanted) this.channel.dial(effect);
       })
       .catch((error: unknown) => this.fail(error));
-  }
-
-  private async rebuild(): Promise<void> {
-    const { node, spec } = this.options;
-    const before = this.replica;
-    const replica = await Replica.powerOn(spec, node.stateDir);
-    await before.close();
-    this.replica = replica;
-    this.receiver = null;
-    replica.hart.listen(this.listener(replica));
   }
 
   private perform(effect: BackupEffect): void {
@@ -325,12 +296,11 @@ export class Backup implements RoleServices {
       case 'send-hello':
         return this.channel.sendHello(effect);
       case 'load-snapshot':
-        this.receiver = new SnapshotReceiver();
-        return;
+        return this.slot.begin();
       case 'send-ack':
         return this.channel.sendAck(effect);
       case 'accept':
-        for (const batch of this.pending) this.replica.accept(batch);
+        for (const batch of this.pending) this.slot.replica.accept(batch);
         this.pending = [];
         return;
       case 'close-stream':
@@ -343,7 +313,7 @@ export class Backup implements RoleServices {
       case 'drain':
         this.drainTo = effect.throughSeq;
         // The machine may be there already; the core takes no input before its effects are done.
-        setImmediate(() => this.noteProgress(this.replica));
+        setImmediate(() => this.noteProgress(this.slot.replica));
         return;
       case 'become-primary':
         return this.promote(effect.takeover);
@@ -363,7 +333,7 @@ export class Backup implements RoleServices {
 
   private promote(takeover: Takeover): void {
     const { node } = this.options;
-    const { hart, tail, files, histories } = this.replica;
+    const { hart, tail, files, histories } = this.slot.replica;
     this.driver.stop();
     this.channel.drop();
     hart.listen(null);
@@ -378,10 +348,7 @@ export class Backup implements RoleServices {
     switch (cause) {
       case 'stopped':
         this.meters.publishRole('stopped');
-        this.settle.resolve({
-          kind: 'stopped',
-          stop: this.stop ?? { cause: 'power-off', status: 0 },
-        });
+        this.endWithMachine();
         return;
       case 'lost-arbitration': {
         this.meters.publishRole('fenced');
@@ -400,6 +367,17 @@ export class Backup implements RoleServices {
         this.fail(new LockstepError('INCOMPATIBLE_PEER', this.channel.lastRefusal));
         return;
     }
+  }
+
+  /** The replica may have to replay some more until it ends as the primary's machine has. */
+  private endWithMachine(): void {
+    const end = (stop: MachineStop): void => {
+      this.whenStopped = null;
+      this.settle.resolve({ kind: 'stopped', stop });
+    };
+    if (this.stop !== null) return end(this.stop);
+    this.whenStopped = end;
+    setTimeout(() => end({ cause: 'power-off', status: 0 }), LAST_REPLAY_MS);
   }
 
   private fail(error: unknown): void {

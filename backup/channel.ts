@@ -39,13 +39,13 @@ interface Stream {
 
 export interface ChannelOptions {
   readonly node: Node;
-  digest(): string;
+  readonly digest: () => string;
   /** Chain hash after entry `seq`, empty at the start. */
-  chainAt(seq: bigint): Uint8Array;
-  steps(): readonly bigint[];
-  give(input: BackupInput): void;
+  readonly chainAt: (seq: bigint) => Uint8Array;
+  readonly steps: () => readonly bigint[];
+  readonly give: (input: BackupInput) => void;
   /** A message of the current stream; `more` says that another follows at once. */
-  receive(stream: number, message: PrimaryMessage, more: boolean): void;
+  readonly receive: (stream: number, message: PrimaryMessage, more: boolean) => void;
 }
 
 export class BackupChannel {

@@ -12,7 +12,7 @@ import type { LogEntry, OutputStream } from '../lib/event/event.js';
 import type { Batch } from '../lib/event/batch.js';
 import { startOfChain } from '../lib/host/log-store/meta.js';
 import { HartPort } from '../lib/node/hart-port.js';
-import { createLogFiles, type LogFiles } from '../lib/node/log-files.js';
+import { createLogFiles, createLogFilesFrom, type LogFiles } from '../lib/node/log-files.js';
 import { LogTail, type TailBatch } from '../lib/node/log-tail.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
 import type { StreamHistory } from '../lib/node/stream-history.js';
@@ -77,7 +77,10 @@ export class Replica {
     const start = { kind: 'snapshot', snapshot } as const;
     const hart = await HartPort.start(spec, start, { kind: 'replay', firstSeq });
     const begin = { firstSeq, previousHash: chain };
-    const files = stateDir === null ? null : createLogFiles(stateDir, spec, hart.digest, begin);
+    const files =
+      stateDir === null
+        ? null
+        : await createLogFilesFrom(snapshot, stateDir, spec, hart.digest, begin);
     const tail = new LogTail({ seq, hash: chain }, files);
     return new Replica({ hart, tail, files, histories });
   }

@@ -3,7 +3,7 @@
  * a takeover took.
  */
 
-import { LockstepError } from '../lib/base/error.js';
+import type { LockstepError } from '../lib/base/error.js';
 import type { MachineStop } from '../lib/machine/machine.js';
 import { PROTECTION_STATES, ROLES } from '../lib/metrics/catalogue.js';
 import { CoreDriver } from '../lib/node/core-driver.js';

@@ -55,7 +55,9 @@ export interface ChannelOptions {
   readonly hart: HartPort;
   readonly tail: LogTail;
   readonly histories: SnapshotSource['histories'];
-  give(input: PrimaryInput): void;
+  readonly give: (input: PrimaryInput) => void;
+  /** The backups that are connected are others than before. */
+  readonly onBackups: () => void;
 }
 
 export class PrimaryChannel {
@@ -213,6 +215,7 @@ export class PrimaryChannel {
       ackedSteps: [],
     };
     this.sessions.set(id, session);
+    this.options.onBackups();
     const { node } = this.options;
     node.journal.note({
       event: 'backup connected',
@@ -326,5 +329,6 @@ export class PrimaryChannel {
     session.onIdle?.();
     this.sessions.delete(session.id);
     this.options.tail.pin(null);
+    this.options.onBackups();
   }
 }

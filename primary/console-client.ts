@@ -7,7 +7,9 @@
 
 import { LockstepError } from '../lib/base/error.js';
 import type { InputStream } from '../lib/event/event.js';
+import type { ConsoleInputOrder } from '../lib/host/hart-messages.js';
 import type { MachineStop } from '../lib/machine/machine.js';
+import type { Node } from '../lib/node/node.js';
 import type { AttachCall } from '../lib/node/role.js';
 import type { StreamHistory } from '../lib/node/stream-history.js';
 import { BoundedWriter } from '../lib/rpc/bounded-writer.js';
@@ -18,12 +20,19 @@ import type {
   ConsoleInput,
 } from '../lib/rpc/generated/lockstep/v1/console.js';
 import { CONSOLE_INPUT_BYTES, CONSOLE_OUTPUT_BYTES } from '../lib/rpc/limits.js';
-import type { ConsoleHubOptions } from './console.js';
 
 /** Input that the machine has not taken: a few pastes. */
 const MAX_UNLOGGED_BYTES = 64n * 1024n;
 /** Answers that a client may leave unread; it has sent that much input. */
 const ANSWER_QUEUE_BYTES = 64 * 1024;
+
+/** What all consoles of a primary share. */
+export interface ConsoleHubOptions {
+  readonly node: Node;
+  /** Epoch in which this node speaks now. */
+  readonly epoch: () => bigint;
+  readonly sendInput: (input: ConsoleInputOrder) => void;
+}
 
 export interface ConsoleClientOptions extends ConsoleHubOptions {
   readonly call: AttachCall;
@@ -121,6 +130,10 @@ export class ConsoleClient {
   inputCommitted(sequence: bigint): void {
     const value = { epoch: this.options.epoch(), sequence };
     this.send({ $case: 'inputAck', value }, 32);
+  }
+
+  tellBackups(addresses: readonly string[]): void {
+    this.send({ $case: 'nodes', value: { addresses: [...addresses] } }, 64);
   }
 
   endInOrder(stop: MachineStop): void {

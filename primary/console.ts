@@ -16,27 +16,19 @@ import {
   type InputStream,
   type OutputStream,
 } from '../lib/event/event.js';
-import type { ConsoleInputOrder } from '../lib/host/hart-messages.js';
 import type { MachineStop } from '../lib/machine/machine.js';
-import type { Node } from '../lib/node/node.js';
 import type { AttachCall } from '../lib/node/role.js';
 import { StreamHistory } from '../lib/node/stream-history.js';
 import { failCall, onCallOver } from '../lib/rpc/calls.js';
 import type { AttachOpen, AttachRequest } from '../lib/rpc/generated/lockstep/v1/console.js';
 import { HELLO_TIMEOUT_MS } from '../lib/rpc/limits.js';
-import { ConsoleClient } from './console-client.js';
-
-export interface ConsoleHubOptions {
-  readonly node: Node;
-  /** Epoch in which this node speaks now. */
-  epoch(): bigint;
-  sendInput(input: ConsoleInputOrder): void;
-}
+import { ConsoleClient, type ConsoleHubOptions } from './console-client.js';
 
 export class ConsoleHub {
   readonly histories = new Map<OutputStream, StreamHistory>();
   private readonly options: ConsoleHubOptions;
   private readonly clients = new Set<ConsoleClient>();
+  private backups: readonly string[] = [];
 
   constructor(options: ConsoleHubOptions) {
     this.options = options;
@@ -65,6 +57,12 @@ export class ConsoleHub {
       throw new LockstepError('DIVERGED', `output of ${stream} at ${offset} leaves a gap`);
     }
     for (const client of this.clients) client.pump();
+  }
+
+  /** Where the backups serve from now on. */
+  tellBackups(addresses: readonly string[]): void {
+    this.backups = addresses;
+    for (const client of this.clients) client.tellBackups(addresses);
   }
 
   /** The machine has this input in its log; more may follow. */
@@ -136,6 +134,7 @@ export class ConsoleHub {
     const client = new ConsoleClient({ ...this.options, call, open, stream, history });
     this.clients.add(client);
     client.start();
+    client.tellBackups(this.backups);
     return client;
   }
 

@@ -116,6 +116,7 @@ export class Primary implements RoleServices {
       tail,
       histories: () => this.consoles.histories,
       give: (input) => this.driver.give(input),
+      onBackups: () => this.consoles.tellBackups(this.channel.backupAddresses()),
     });
     this.meters = new PrimaryMeters({ node, hart, core: this.core, channel: this.channel });
   }

@@ -21,7 +21,7 @@ export interface SnapshotSource {
   readonly hart: HartPort;
   readonly tail: LogTail;
   /** Output that has left, by stream. */
-  histories(): ReadonlyMap<OutputStream, StreamHistory>;
+  readonly histories: () => ReadonlyMap<OutputStream, StreamHistory>;
 }
 
 /** Sends one message when there is room; false if nobody listens any more. */

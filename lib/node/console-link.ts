@@ -15,6 +15,7 @@ export interface LinkEvents {
   opened(epoch: bigint, offset: bigint): void;
   output(epoch: bigint, offset: bigint, bytes: Uint8Array): void;
   inputAck(epoch: bigint, sequence: bigint): void;
+  nodes(addresses: readonly string[]): void;
   power(epoch: bigint, cause: string, status: number): void;
   /** The call is over; null where the node ended it without a failure. */
   over(failure: unknown): void;
@@ -63,6 +64,8 @@ export class ConsoleLink {
         return this.events.output(message.value.epoch, message.value.offset, message.value.data);
       case 'inputAck':
         return this.events.inputAck(message.value.epoch, message.value.sequence);
+      case 'nodes':
+        return this.events.nodes(message.value.addresses);
       case 'power': {
         const { epoch, cause, status } = message.value;
         return this.events.power(epoch, cause, status);

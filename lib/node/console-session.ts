@@ -118,6 +118,7 @@ export class ConsoleSession {
       opened: (epoch, offset) => this.opened(link, epoch, offset),
       output: (epoch, offset, bytes) => this.output(link, epoch, offset, bytes),
       inputAck: (epoch, sequence) => this.inputAck(link, epoch, sequence),
+      nodes: (addresses) => addresses.forEach((address) => this.finder.learn(address)),
       power: (epoch, cause, status) => this.power(link, epoch, cause, status),
       over: (failure) => this.over(link, failure),
     });
@@ -185,7 +186,7 @@ export class ConsoleSession {
     this.detach(link, error?.message ?? 'the node ended the call');
     if (error !== null && !PASSING.includes(error.code)) return this.fail(error);
     const primary = error?.fields['primary'];
-    if (primary !== undefined) this.finder.add(String(primary));
+    if (primary !== undefined) this.finder.learn(String(primary));
     this.finder.search();
   }
 

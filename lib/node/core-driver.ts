@@ -27,8 +27,11 @@ export interface CoreDriverOptions<Input, Effect> {
   onFailure(error: unknown): void;
 }
 
-/** setTimeout's range; a longer wait is done in parts. */
-const MAX_TIMEOUT_MS = 1_000_000;
+/**
+ * A longer wait is done in parts of this length, so that a stall of the process shows as the
+ * lateness of a part whenever it happens, not only when it covers the end of the wait.
+ */
+const MAX_PART_MS = 25;
 
 export class CoreDriver<Input, Effect> {
   private readonly options: CoreDriverOptions<Input, Effect>;
@@ -88,11 +91,12 @@ export class CoreDriver<Input, Effect> {
     if (this.timer !== null && this.timerAtMs <= wakeAtMs) return;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    this.timerAtMs = wakeAtMs;
+    this.timerAtMs = Infinity;
     if (wakeAtMs === Infinity) return;
     const nowMs = CoreDriver.nowMs();
-    const delayMs = Math.min(MAX_TIMEOUT_MS, Math.max(0, Math.ceil(wakeAtMs - nowMs)));
+    const delayMs = Math.min(MAX_PART_MS, Math.max(0, Math.ceil(wakeAtMs - nowMs)));
     const dueMs = nowMs + delayMs;
+    this.timerAtMs = dueMs;
     this.timer = setTimeout(() => this.wake(dueMs), delayMs);
   }
 

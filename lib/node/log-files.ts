@@ -1,14 +1,16 @@
 /**
  * The log of a node on disk: one directory for each run of log that it holds without a gap.
  *
- * A node that is given a snapshot begins another directory, since its log then starts elsewhere.
- * Directories are numbered, so nothing of an earlier life is touched.
+ * A node that is given a snapshot begins another directory, since its log then starts elsewhere,
+ * and keeps the snapshot there: each directory can be replayed by itself. Directories are
+ * numbered, so nothing of an earlier life is touched.
  */
 
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockstepError } from '../base/error.js';
 import type { LogStart } from '../host/log-store/meta.js';
+import { writeStartSnapshot } from '../host/log-store/start-snapshot.js';
 import { LogWriter } from '../host/log-store/writer.js';
 import type { LogSink } from './log-tail.js';
 import type { MachineSpec } from './machine-spec.js';
@@ -34,6 +36,19 @@ export function createLogFiles(
     append: (batch) => writer.append(batch),
     close: () => writer.close(),
   };
+}
+
+/** The same for a log that goes on from `snapshot`, which is kept in its directory. Errors: IO. */
+export async function createLogFilesFrom(
+  snapshot: Uint8Array,
+  stateDir: string,
+  spec: MachineSpec,
+  machineDigest: string,
+  start: LogStart,
+): Promise<LogFiles> {
+  const files = createLogFiles(stateDir, spec, machineDigest, start);
+  await writeStartSnapshot(files.directory, snapshot);
+  return files;
 }
 
 function nextNumber(stateDir: string): number {

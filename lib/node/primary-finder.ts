@@ -29,6 +29,8 @@ export interface FoundPrimary {
 const SEARCH_MS = 30;
 const WATCH_MS = 250;
 const ANSWER_MS = 300;
+/** Nodes that a client asks; what others tell must not grow without end. */
+const MAX_NODES = 16;
 
 export function askStatus(client: NodeClient, timeoutMs: number): Promise<GetStatusResponse> {
   const { path, requestSerialize, responseDeserialize } = MachineServiceService.getStatus;
@@ -121,7 +123,8 @@ export class PrimaryFinder {
   }
 
   /** An address that a node told; one that can't be dialled from here is of no use. */
-  private learn(address: string): void {
+  learn(address: string): void {
+    if (this.clients.size >= MAX_NODES) return;
     try {
       this.add(address);
     } catch (error) {

@@ -31,7 +31,10 @@ export class PairFixture {
     this.script = script;
     this.machine = machine;
     mkdirSync(this.arbiter);
-    t.teardown(() => this.close());
+    t.teardown(() => {
+      if (!t.passed) this.nodes.forEach((node, index) => t.log(`node ${index + 1}`, story(node)));
+      return this.close();
+    });
   }
 
   primary(...flags: string[]): NodeProcess {
@@ -53,11 +56,9 @@ export class PairFixture {
 
   private start(role: string, flags: readonly string[]): NodeProcess {
     const number = this.nodes.length + 1;
-    const node = new NodeProcess(this.script, [
-      role,
-      ...['--arbiter', `file:${this.arbiter}`, '--state-dir', join(this.folder, `node-${number}`)],
-      ...['--json', ...this.machine, ...flags],
-    ]);
+    const stateDir = join(this.folder, `node-${number}`);
+    const pair = ['--arbiter', `file:${this.arbiter}`, '--state-dir', stateDir, '--json'];
+    const node = new NodeProcess(this.script, [role, ...pair, ...this.machine, ...flags]);
     this.nodes.push(node);
     return node;
   }
@@ -74,6 +75,15 @@ export class PairFixture {
     await Promise.all(this.nodes.map((node) => node.kill()));
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** What a node did, for a test that failed. */
+function story(node: NodeProcess): string {
+  const lines = node.journal.map((line) => {
+    const { seconds, event, detail } = line;
+    return `${String(seconds)} ${event} ${typeof detail === 'string' ? detail : ''}`;
+  });
+  return [...lines, ...node.stderr].join('\n');
 }
 
 /** A console client that keeps everything it is given. */

@@ -103,13 +103,11 @@ export class Demonstration {
   ): { name: string; process: NodeProcess } {
     const name = String.fromCharCode('A'.charCodeAt(0) + (this.nodes.length % 26));
     const { folder } = this.options;
-    const process = new NodeProcess(LOCKSTEP, [
-      role,
-      ...['--kernel', LEDGER, '--bios', 'none', '--memory', '16M'],
-      ...['--arbiter', `file:${join(folder, 'arbiter')}`, '--machine-id', 'demo', '--json'],
-      ...['--state-dir', join(folder, `node-${this.nodes.length + 1}`)],
-      ...flags,
-    ]);
+    const machine = ['--kernel', LEDGER, '--bios', 'none', '--memory', '16M'];
+    const stateDir = join(folder, `node-${this.nodes.length + 1}`);
+    const pair = ['--arbiter', `file:${join(folder, 'arbiter')}`, '--state-dir', stateDir];
+    const args = [role, ...machine, ...pair, '--machine-id', 'demo', '--json', ...flags];
+    const process = new NodeProcess(LOCKSTEP, args);
     const node = { name, process };
     this.nodes.push(node);
     return node;
@@ -195,7 +193,7 @@ export class Demonstration {
     client.say('V');
     const state = await until('the state', () => client.reply('S') ?? client.fault);
     const journal = await until('the journal', () => client.reply('V') ?? client.fault);
-    return state === `S ${client.state}` && / 0$/.test(journal);
+    return state === `S ${client.state}` && journal.endsWith(' 0');
   }
 
   private async powerOff(client: LedgerClient, nodes: readonly NodeProcess[]): Promise<void> {

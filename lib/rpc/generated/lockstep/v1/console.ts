@@ -67,6 +67,7 @@ export interface AttachResponse {
     | { $case: "output"; value: ConsoleOutput }
     | { $case: "inputAck"; value: ConsoleInputAck }
     | { $case: "power"; value: ConsolePower }
+    | { $case: "nodes"; value: ConsoleNodes }
     | undefined;
 }
 
@@ -92,6 +93,14 @@ export interface ConsoleOutput {
 export interface ConsoleInputAck {
   epoch: bigint;
   sequence: bigint;
+}
+
+/**
+ * Where the backups serve now, so that a client finds the one that takes over. Sent after
+ * AttachOpened and at each change.
+ */
+export interface ConsoleNodes {
+  addresses: string[];
 }
 
 /** The machine stopped in order; no output follows. */
@@ -408,6 +417,9 @@ export const AttachResponse: MessageFns<AttachResponse> = {
       case "power":
         ConsolePower.encode(message.message.value, writer.uint32(34).fork()).join();
         break;
+      case "nodes":
+        ConsoleNodes.encode(message.message.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -457,6 +469,14 @@ export const AttachResponse: MessageFns<AttachResponse> = {
             message.message = { $case: "power", value: ConsolePower.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = { $case: "nodes", value: ConsoleNodes.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -496,6 +516,12 @@ export const AttachResponse: MessageFns<AttachResponse> = {
       case "power": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "power", value: ConsolePower.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "nodes": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "nodes", value: ConsoleNodes.fromPartial(object.message.value) };
         }
         break;
       }
@@ -755,6 +781,61 @@ export const ConsoleInputAck: MessageFns<ConsoleInputAck> = {
     const message = createBaseConsoleInputAck();
     message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
     message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
+    return message;
+  },
+};
+
+function createBaseConsoleNodes(): ConsoleNodes {
+  return { addresses: [] };
+}
+
+export const ConsoleNodes: MessageFns<ConsoleNodes> = {
+  encode(message: ConsoleNodes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.addresses) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConsoleNodes {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConsoleNodes();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ConsoleNodes>): ConsoleNodes {
+    return ConsoleNodes.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConsoleNodes>): ConsoleNodes {
+    const message = createBaseConsoleNodes();
+    message.addresses = object.addresses?.map((e) => e) || [];
     return message;
   },
 };
