@@ -6,6 +6,8 @@
  * - Zicboz (CMO specification, cbo.zero): absent in QEMU 7.2.
  * - A misaligned AMO or SC is cause 6, a misaligned LR cause 4 (privileged specification, table of
  *   mcause): QEMU 7.2 reports 4 for all.
+ * - A page fault of an AMO is cause 15, a store/AMO page fault, whatever is missing (same table):
+ *   QEMU 7.2 reports 13.
  * - mtval of a misaligned access to missing memory is the address accessed (privileged
  *   specification, mtval): QEMU 7.2 reports another one.
  */
@@ -14,6 +16,7 @@ import test from 'ava';
 import type { EngineOptions } from '../../lib/machine/engine.js';
 import type { Block } from './differential/block.js';
 import { fixed, SCRATCH_MIDDLE, type Instruction } from './differential/context.js';
+import { PLAIN, type Environment } from './differential/environment.js';
 import { iType, rType, sType } from './differential/encode.js';
 import { buildImage, resultOf } from './differential/image.js';
 import { runOnLockstep } from './differential/lockstep-runner.js';
@@ -39,6 +42,10 @@ const CAUSE_LOAD_MISALIGNED = 4n;
 const CAUSE_LOAD_FAULT = 5n;
 const CAUSE_STORE_MISALIGNED = 6n;
 const CAUSE_STORE_FAULT = 7n;
+const CAUSE_LOAD_PAGE_FAULT = 13n;
+const CAUSE_STORE_PAGE_FAULT = 15n;
+const PTE_READ_ONLY = 3;
+const PTE_EXECUTE_ONLY = 9;
 
 interface Outcome {
   readonly x: (register: number) => bigint;
@@ -49,17 +56,18 @@ interface Outcome {
 }
 
 interface Case {
+  readonly environment?: Environment;
   readonly registers: Readonly<Record<number, bigint>>;
   readonly instructions: readonly Instruction[];
 }
 
 /** Runs each case as a block of its own; the scratch area begins the same in all. */
 function runAll(engine: EngineOptions, cases: readonly Case[]): Outcome[] {
-  const blocks = cases.map(({ registers, instructions }): Block => {
+  const blocks = cases.map(({ registers, instructions, environment = PLAIN }): Block => {
     const integer = Array.from({ length: 32 }, (_, index) => registers[index] ?? 0n);
     const float = Array.from({ length: 32 }, () => 0n);
     const units = instructions.map((instruction) => [instruction]);
-    return { seed: 0, state: { integer, float, fcsr: 0 }, units };
+    return { seed: 0, state: { integer, float, fcsr: 0 }, environment, units };
   });
   const image = buildImage(blocks, { isDetailed: true, rounds: ROUNDS });
   const { signature } = runOnLockstep(image, engine);
@@ -160,6 +168,31 @@ for (const [name, engine] of ENGINES) {
       t.is(outcomes[index]?.x(A0), 99n);
       t.is(outcomes[index]?.memory(place), before?.memory(place));
     }
+  });
+
+  test(`page faults of atomics are store faults, but of LR a load fault (${name})`, (t) => {
+    const address = SCRATCH_MIDDLE + 8;
+    const atomic = (funct5: number, rs2: number): Instruction =>
+      fixed('atomic', rType(0x2f, 3, funct5 << 2, A0, T0, rs2));
+    const [lr, sc, amoadd] = [atomic(0x02, 0), atomic(0x03, T1), atomic(0x00, T1)];
+    const registers = { [T0]: BigInt(address), [T1]: 1n };
+    const supervisor = (page: number): Environment => ({
+      ...PLAIN,
+      privilege: 1,
+      translation: 'sv39',
+      pages: [page, page],
+    });
+    const store = [CAUSE_STORE_PAGE_FAULT, BigInt(address)] as const;
+    const load = [CAUSE_LOAD_PAGE_FAULT, BigInt(address)] as const;
+    const [readOnly, missing, executable] = runAll(engine, [
+      // The reservation is made, so that the store conditional goes on to the store.
+      { registers, environment: supervisor(PTE_READ_ONLY), instructions: [amoadd, lr, sc] },
+      { registers, environment: supervisor(0), instructions: [amoadd, lr] },
+      { registers, environment: supervisor(PTE_EXECUTE_ONLY), instructions: [amoadd, lr] },
+    ]);
+    t.deepEqual(readOnly?.traps, [store, store]);
+    t.deepEqual(missing?.traps, [store, load]);
+    t.deepEqual(executable?.traps, [store, load]);
   });
 
   test(`a fault names the address that was accessed, misaligned or not (${name})`, (t) => {

@@ -14,6 +14,7 @@ import {
   type BlockContext,
   type Unit,
 } from './context.js';
+import { hasPlainMemory, PLAIN, type Environment } from './environment.js';
 import { Random } from './random.js';
 import { randomFloatRegister, randomInteger } from './operand.js';
 import { controlUnit } from './unit-control.js';
@@ -31,10 +32,15 @@ export interface BlockState {
 export interface Block {
   readonly seed: number;
   readonly state: BlockState;
+  readonly environment: Environment;
   readonly units: readonly Unit[];
 }
 
-export function makeBlock(seed: number, unitCount: number): Block {
+export function makeBlock(
+  seed: number,
+  unitCount: number,
+  environment: Environment = PLAIN,
+): Block {
   const random = new Random(seed);
   const pointer = random.between(8, 15);
   const pointerSkew = random.oneIn(4) ? random.below(16) : 0;
@@ -48,10 +54,11 @@ export function makeBlock(seed: number, unitCount: number): Block {
   const mode = random.oneIn(12) ? random.below(8) : random.below(5);
   const fcsr = (mode << 5) | random.below(32);
 
-  const context: BlockContext = { random, pointer, pointerSkew, unit: 0, unitCount };
+  const hasAtomics = hasPlainMemory(environment);
+  const context: BlockContext = { random, pointer, pointerSkew, hasAtomics, unit: 0, unitCount };
   const units: Unit[] = [];
   for (; context.unit < unitCount; context.unit++) units.push(randomUnit(context));
-  return { seed, state: { integer, float, fcsr }, units };
+  return { seed, state: { integer, float, fcsr }, environment, units };
 }
 
 function randomUnit(context: BlockContext): Unit {
@@ -59,7 +66,7 @@ function randomUnit(context: BlockContext): Unit {
   if (dice < 25) return integerUnit(context);
   if (dice < 40) return compressedUnit(context);
   if (dice < 55) return memoryUnit(context);
-  if (dice < 60) return atomicUnit(context);
+  if (dice < 60 && context.hasAtomics) return atomicUnit(context);
   if (dice < 92) return floatUnit(context);
   return controlUnit(context);
 }

@@ -13,6 +13,7 @@ import {
   MAX_TRAPS,
   RESULT_F,
   RESULT_FCSR,
+  RESULT_MSTATUS,
   RESULT_SCRATCH,
   RESULT_SCRATCH_HASH,
   RESULT_TRAP_HASH,
@@ -74,7 +75,8 @@ export async function explainDifference(campaign: Campaign, block: Block): Promi
   }));
   const left = await runBlocks(campaign, campaign.left, prefixes, true);
   const right = await runBlocks(campaign, campaign.right, prefixes, true);
-  const head = `block of seed ${block.seed}`;
+  const { privilege, translation } = block.environment;
+  const head = `block of seed ${block.seed} (privilege ${privilege}, ${translation})`;
   for (let length = 0; length < prefixes.length; length++) {
     const words = differingWords(left[length], right[length]);
     if (words.length === 0) continue;
@@ -134,6 +136,7 @@ function wordName(word: number): string {
   if (word === RESULT_TRAPS) return 'number of traps';
   if (word === RESULT_TRAP_HASH) return 'hash of traps';
   if (word === RESULT_SCRATCH_HASH) return 'hash of memory';
+  if (word === RESULT_MSTATUS) return 'mstatus';
   if (word < RESULT_TRAP_LOG + 3 * MAX_TRAPS) {
     const field = ['mepc', 'mcause', 'mtval'][(word - RESULT_TRAP_LOG) % 3];
     return `trap ${Math.floor((word - RESULT_TRAP_LOG) / 3)} ${field}`;

@@ -21,6 +21,8 @@ export interface BlockContext {
   /** One of x8 to x15, pointing at the middle of the scratch area plus `pointerSkew`. */
   readonly pointer: number;
   readonly pointerSkew: number;
+  /** Atomic operations may be made. */
+  readonly hasAtomics: boolean;
   /** Index of the unit being made, and how many there are. */
   unit: number;
   readonly unitCount: number;

@@ -2,12 +2,13 @@
  * Puts random blocks and the program around them into one ELF, and reads what came out of them.
  *
  * Memory: the program, its context and the scratch area below 64 KiB; above, the table of blocks,
- * their inputs, their code, and the results, which are the signature.
+ * their inputs, their code, their page tables, and the results, which are the signature.
  */
 
 import { assert } from '../../../lib/base/assert.js';
 import type { Block, BlockState } from './block.js';
 import type { Instruction, Unit } from './context.js';
+import { entryMstatus, makeTranslation, MAPPED_CODE_ADDRESS, PAGE_BYTES } from './environment.js';
 import { writeElf } from './elf-writer.js';
 import { jal } from './encode.js';
 import {
@@ -20,6 +21,11 @@ import {
   CONTEXT_TABLE,
   DETAILED_RESULT_WORDS,
   INPUT_BYTES,
+  INPUT_F,
+  INPUT_FCSR,
+  INPUT_MSTATUS,
+  INPUT_SATP,
+  INPUT_X,
   RESULT_WORDS,
   RUNTIME_ADDRESS,
 } from './runtime.js';
@@ -28,6 +34,8 @@ const TABLE_ADDRESS = 0x8001_0000;
 const TABLE_ENTRY_BYTES = 16;
 const EBREAK = 0x0010_0073;
 const JUMP_BYTES = 4;
+/** End of the memory that both machines have. */
+const RAM_END = RUNTIME_ADDRESS + 64 * 2 ** 20;
 
 export interface TestImage {
   readonly elf: Uint8Array;
@@ -81,8 +89,8 @@ export interface ImageOptions {
 export function buildImage(blocks: readonly Block[], options: ImageOptions): TestImage {
   const { isDetailed, rounds } = options;
   const inputs = TABLE_ADDRESS + TABLE_ENTRY_BYTES * blocks.length;
-  const code = inputs + INPUT_BYTES * blocks.length;
-  const chunks: Buffer[] = [];
+  const code = Math.max(alignUp(inputs + INPUT_BYTES * blocks.length, 8), MAPPED_CODE_ADDRESS);
+  const codeParts: Buffer[] = [];
   const table = Buffer.alloc(TABLE_ENTRY_BYTES * blocks.length);
   let address = code;
   blocks.forEach((block, index) => {
@@ -90,16 +98,25 @@ export function buildImage(blocks: readonly Block[], options: ImageOptions): Tes
     const { placed, end } = placeBlock(block.units, address + JUMP_BYTES);
     table.writeBigUInt64LE(BigInt(address), TABLE_ENTRY_BYTES * index);
     table.writeBigUInt64LE(BigInt(end), TABLE_ENTRY_BYTES * index + 8);
-    const next = (end + 4 + 7) & ~7;
-    const size = (next >>> 0) - address;
-    chunks.push(blockBytes(placed, address, end, size));
+    const size = alignUp(end + 4, 8) - address;
+    codeParts.push(blockBytes(placed, address, end, size));
     address += size;
   });
-  const results = (address + 0xfff) & ~0xfff;
-  const begin = results >>> 0;
+  const pageTables = alignUp(address, PAGE_BYTES);
+  const tableParts: Uint8Array[] = [];
+  const inputParts: Buffer[] = [];
+  address = pageTables;
+  for (const { state, environment } of blocks) {
+    const { satp, tables } = makeTranslation(environment, address);
+    tableParts.push(tables);
+    inputParts.push(inputBytes(state, entryMstatus(environment), satp));
+    address += tables.length;
+  }
+  const begin = address;
   const resultWords = isDetailed ? DETAILED_RESULT_WORDS : RESULT_WORDS;
   const end = begin + 8 * resultWords * blocks.length;
-  const bytes = Buffer.alloc(address - RUNTIME_ADDRESS);
+  assert(end <= RAM_END, `${blocks.length} blocks with their results exceed the test's memory`);
+  const bytes = Buffer.alloc(begin - RUNTIME_ADDRESS);
   const put = (at: number, part: Uint8Array): void => bytes.set(part, at - RUNTIME_ADDRESS);
   const runtime = assembleRuntime(isDetailed);
   assert(RUNTIME_ADDRESS + runtime.length <= CONTEXT_ADDRESS, 'the program fits below its context');
@@ -113,8 +130,9 @@ export function buildImage(blocks: readonly Block[], options: ImageOptions): Tes
   setContext(CONTEXT_INPUTS, inputs);
   setContext(CONTEXT_RESULTS, begin);
   put(TABLE_ADDRESS, table);
-  blocks.forEach((block, index) => put(inputs + INPUT_BYTES * index, inputBytes(block.state)));
-  put(code, Buffer.concat(chunks));
+  put(inputs, Buffer.concat(inputParts));
+  put(code, Buffer.concat(codeParts));
+  put(pageTables, Buffer.concat(tableParts));
   const elf = writeElf({
     entry: BigInt(RUNTIME_ADDRESS),
     address: BigInt(RUNTIME_ADDRESS),
@@ -123,6 +141,10 @@ export function buildImage(blocks: readonly Block[], options: ImageOptions): Tes
     symbols: { begin_signature: BigInt(begin), end_signature: BigInt(end) },
   });
   return { elf, begin, end, resultWords };
+}
+
+function alignUp(value: number, alignment: number): number {
+  return Math.ceil(value / alignment) * alignment;
 }
 
 function blockBytes(
@@ -141,13 +163,16 @@ function blockBytes(
   return bytes;
 }
 
-function inputBytes({ integer, float, fcsr }: BlockState): Buffer {
+function inputBytes({ integer, float, fcsr }: BlockState, mstatus: number, satp: bigint): Buffer {
   const bytes = Buffer.alloc(INPUT_BYTES);
-  bytes.writeBigUInt64LE(BigInt(fcsr), 0);
-  float.forEach((value, index) => bytes.writeBigUInt64LE(value, 8 * (1 + index)));
+  const put = (word: number, value: bigint): unknown => bytes.writeBigUInt64LE(value, 8 * word);
+  put(INPUT_FCSR, BigInt(fcsr));
+  float.forEach((value, index) => put(INPUT_F + index, value));
   integer.forEach((value, index) => {
-    if (index > 0) bytes.writeBigUInt64LE(value, 8 * (32 + index));
+    if (index > 0) put(INPUT_X + index, value);
   });
+  put(INPUT_MSTATUS, BigInt(mstatus));
+  put(INPUT_SATP, satp);
   return bytes;
 }
 

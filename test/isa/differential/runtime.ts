@@ -16,8 +16,13 @@ export const CONTEXT_ADDRESS = 0x8000_4000;
 export const SCRATCH_ADDRESS = SCRATCH_MIDDLE - SCRATCH_BYTES / 2;
 const SCRATCH_WORDS = SCRATCH_BYTES / 8;
 
-/** Words of an input record: fcsr, f0 to f31, x1 to x31. */
-export const INPUT_WORDS = 64;
+/** Words of an input record: fcsr, f0 to f31, x1 to x31, mstatus, satp. */
+export const INPUT_FCSR = 0;
+export const INPUT_F = 1;
+export const INPUT_X = 32; // x1 is one further
+export const INPUT_MSTATUS = 64;
+export const INPUT_SATP = 65;
+const INPUT_WORDS = 66;
 export const INPUT_BYTES = 8 * INPUT_WORDS;
 
 /** Words of a result record, by what they hold. */
@@ -27,7 +32,9 @@ export const RESULT_FCSR = 63;
 export const RESULT_TRAPS = 64;
 export const RESULT_TRAP_HASH = 65;
 export const RESULT_SCRATCH_HASH = 66;
-export const RESULT_WORDS = 67;
+/** As the trap at the end of the block found it. */
+export const RESULT_MSTATUS = 67;
+export const RESULT_WORDS = 68;
 /** With details, trap records of three words and the scratch area follow. */
 export const MAX_TRAPS = 256;
 export const RESULT_TRAP_LOG = RESULT_WORDS;
@@ -59,6 +66,13 @@ const MCAUSE = 0x342;
 const MTVAL = 0x343;
 const FCSR = 3;
 const BREAKPOINT = 3;
+const SATP = 0x180;
+const PMPCFG0 = 0x3a0;
+const PMPADDR0 = 0x3b0;
+const PMP_NAPOT_RWX = 0x1f;
+/** FS dirty, MPP machine: what the program itself runs with. */
+const OWN_MSTATUS = 0x7800;
+const SFENCE_VMA = 0x12000073;
 const SYSCON_ADDRESS = 0x10_0000;
 const SYSCON_PASS = 0x5555;
 
@@ -88,6 +102,11 @@ function start(a: Assembler): void {
   a.j('trap'); // mtvec points here
   a.label('start');
   a.csrw(MIE, 0);
+  // All of memory for every privilege: one region over the whole address space.
+  a.addi(T0, 0, -1);
+  a.csrw(PMPADDR0, T0);
+  a.addi(T0, 0, PMP_NAPOT_RWX);
+  a.csrw(PMPCFG0, T0);
   a.li(T0, RUNTIME_ADDRESS + 4, true);
   a.csrw(MTVEC, T0);
   a.li(CONTEXT, CONTEXT_ADDRESS, true);
@@ -107,6 +126,8 @@ function nextBlock(a: Assembler, isDetailed: boolean): void {
   a.j('off');
 
   a.label('prepare');
+  a.li(T1, OWN_MSTATUS);
+  a.csrw(MSTATUS, T1);
   a.slli(T1, T0, 4);
   a.ld(T2, 8 * CONTEXT_TABLE, CONTEXT);
   a.add(T2, T2, T1);
@@ -149,12 +170,16 @@ function loadState(a: Assembler): void {
   a.li(T1, INPUT_BYTES);
   a.mul(T1, T1, T0);
   a.add(CONTEXT, CONTEXT, T1);
-  a.li(T1, 0x7800); // FS dirty, MPP machine
-  a.csrs(MSTATUS, T1);
-  a.ld(T1, 0, CONTEXT);
+  a.ld(T1, 8 * INPUT_SATP, CONTEXT);
+  a.csrw(SATP, T1);
+  a.word(SFENCE_VMA);
+  a.ld(T1, 8 * INPUT_FCSR, CONTEXT);
   a.csrw(FCSR, T1);
-  for (let f = 0; f < 32; f++) a.fld(f, 8 * (1 + f), CONTEXT);
-  for (let x = 1; x < 32; x++) a.ld(x, 8 * (32 + x), CONTEXT);
+  for (let f = 0; f < 32; f++) a.fld(f, 8 * (INPUT_F + f), CONTEXT);
+  // With MPRV the loads below are still those of machine mode: MPP says so until MRET.
+  a.ld(T1, 8 * INPUT_MSTATUS, CONTEXT);
+  a.csrw(MSTATUS, T1);
+  for (let x = 1; x < 32; x++) a.ld(x, 8 * (INPUT_X + x), CONTEXT);
   a.mret();
 }
 
@@ -236,6 +261,10 @@ function finishBlock(a: Assembler, isDetailed: boolean): void {
   }
   a.csrr(28, MSCRATCH);
   a.sd(28, 8 * (RESULT_X + 30), 29);
+  a.csrr(28, MSTATUS);
+  a.sd(28, 8 * RESULT_MSTATUS, 29);
+  a.li(28, OWN_MSTATUS);
+  a.csrw(MSTATUS, 28);
   for (let f = 0; f < 32; f++) a.fsd(f, 8 * (RESULT_F + f), 29);
   a.csrr(28, FCSR);
   a.sd(28, 8 * RESULT_FCSR, 29);
