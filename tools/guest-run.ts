@@ -147,7 +147,7 @@ class GuestRun {
     };
   }
 
-  /** A recording ends in order, with a last entry that says so; the second signal is taken at once. */
+  /** A recording ends in order, with a last entry that says so; a second signal ends it at once. */
   private interrupt(status: number): void {
     const end: GuestEnd = { kind: 'interrupted', status };
     if (this.options.role.kind !== 'record' || this.interruptedStatus !== null) {

@@ -20,7 +20,7 @@ import { LockstepError } from '../base/error.js';
 import type { LogEntry, OutputStream } from '../event/event.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
 import { DEFAULT_ENGINE, type EngineOptions } from '../machine/engine.js';
-import type { MachineStop } from '../machine/machine.js';
+import type { HartListener, HartProgress } from './hart-listener.js';
 import {
   CONTROL,
   PROGRESS,
@@ -33,10 +33,8 @@ import {
   type ControlBlock,
   type HostRole,
   type HostStart,
-  type InputLoggedReport,
   type InspectionReport,
   type Order,
-  type OutputReport,
   type PromotionReport,
   type Report,
   type SnapshotReport,
@@ -44,42 +42,7 @@ import {
   type WorkerStart,
 } from './hart-messages.js';
 
-export interface HartProgress {
-  /** Steps counted, by hart. */
-  readonly steps: readonly bigint[];
-  /** Virtual time of hart 0 in timebase ticks. */
-  readonly time: bigint;
-  readonly parked: boolean;
-  /** Last entry logged (record) or applied (replay). */
-  readonly seq: bigint;
-}
-
-/**
- * What a host tells. Calls come in the order of the log; of one slice first the entries, then the
- * outputs that they cover. A listener that can't take more returns a promise: what it was given
- * counts as unconsumed until that is settled.
- */
-export interface HartListener {
-  /** Entries this host has recorded, without gaps. Never called in replay before promotion. */
-  onEntries?(entries: readonly LogEntry[]): void | Promise<void>;
-  /** Output of a recording host. In replay output is swallowed and kept for the promotion. */
-  onOutput?(output: OutputReport): void | Promise<void>;
-  /** Also called for input that was already in the log. */
-  onInputLogged?(input: InputLoggedReport): void;
-  /** A few times a second while something moves, and on parking. `progress()` has it any time. */
-  onProgress?(progress: HartProgress): void;
-  /** The step given as `untilStep` is reached; the host rests there and can be inspected. */
-  onReached?(step: bigint): void;
-  /** The guest has stopped the machine, in record or in replay. Nothing will follow. */
-  onStopped?(stop: MachineStop, seq: bigint): void;
-  /**
-   * Replay differs from the log: DIVERGED, fields name what and where; or the log can't be of this
-   * machine at all: BAD_LOG. The host rests.
-   */
-  onDiverged?(error: LockstepError): void;
-  /** The worker failed. Whatever state it had is lost and must never be promoted. */
-  onFatal(error: Error): void;
-}
+export type { HartListener, HartProgress } from './hart-listener.js';
 
 export interface HartHostOptions {
   readonly config: MachineConfig;

@@ -10,19 +10,17 @@
  *      resting: reached, stopped or diverged; orders are still answered
  */
 
-import { randomFillSync } from 'node:crypto';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { assert, unreachable } from '../base/assert.js';
 import { LockstepError } from '../base/error.js';
 import { OUTPUT_STREAMS } from '../event/event.js';
 import type { Machine, MachineStop } from '../machine/machine.js';
-import { RecordSession, type RecordPorts } from '../session/record-session.js';
+import { RecordSession } from '../session/record-session.js';
 import { ReplaySession } from '../session/replay-session.js';
 import { freshState, type SessionState } from '../session/session-state.js';
 import { restoreSnapshot } from '../session/snapshot.js';
 import {
   CONTROL,
-  PROGRESS,
   packError,
   viewControl,
   type Answer,
@@ -32,14 +30,13 @@ import {
   type StreamTail,
   type WorkerStart,
 } from './hart-messages.js';
+import { HOST_PORTS } from './host-ports.js';
 import { inspectMachine, readRam } from './inspection.js';
+import { ProgressReporter } from './progress-reporter.js';
 import { ReportBatch } from './report-batch.js';
 
 /** A replay looks at its mail after as many steps: a few milliseconds. */
 const REPLAY_BUDGET_STEPS = 200_000n;
-const PROGRESS_INTERVAL_MS = 100;
-/** A replay that has caught up says so sooner, and so does a hart that parks. */
-const SETTLED_PROGRESS_INTERVAL_MS = 5;
 /** Reports without output or acknowledgements wait for company no longer than this. */
 const REPORT_INTERVAL_MS = 2;
 /** Over budget the worker looks at its mail this often. */
@@ -56,13 +53,12 @@ export class HartLoop {
   private readonly control: ControlBlock;
   private session: Session;
   private readonly batch = new ReportBatch();
+  private readonly progress: ProgressReporter;
   private going = false;
   /** Nothing more will run: reached, stopped or diverged. */
   private resting = false;
   private failure: LockstepError | null = null;
   private lastReportMs = 0;
-  private lastProgressMs = 0;
-  private lastProgressKey = '';
   /** Time the guest owes to the throttle. */
   private throttleDebtMs = 0;
 
@@ -71,6 +67,7 @@ export class HartLoop {
     this.machine = machine;
     this.port = port;
     this.control = viewControl(start.control);
+    this.progress = new ProgressReporter(machine, this.control, (report) => this.post(report));
     this.session = this.openSession();
   }
 
@@ -358,8 +355,7 @@ export class HartLoop {
   /** Sleeps until the bell has rung since `bell` was read, or for `limitMs`. */
   private sleep(bell: number, limitMs: number | null): void {
     this.publishProgress();
-    const progressMs = this.progressKey() === this.lastProgressKey ? null : this.progressDueMs();
-    const waitMs = Math.min(limitMs ?? Infinity, progressMs ?? Infinity);
+    const waitMs = Math.min(limitMs ?? Infinity, this.progress.dueMs());
     if (waitMs > 0) Atomics.wait(this.control.words, CONTROL.bell, bell, waitMs);
   }
 
@@ -377,37 +373,10 @@ export class HartLoop {
     this.throttleDebtMs = Math.max(0, this.throttleDebtMs - (performance.now() - startMs));
   }
 
-  /** Stores the counters where the host reads them, and tells it now and then. */
   private publishProgress(): void {
-    const { words, progress } = this.control;
-    const parked = this.machine.isParked(0);
-    Atomics.store(progress, PROGRESS.steps, this.machine.step(0));
-    Atomics.store(progress, PROGRESS.time, this.machine.time(0));
-    Atomics.store(progress, PROGRESS.seq, this.lastSeq());
-    Atomics.store(words, CONTROL.parked, parked ? 1 : 0);
-    if (!this.going || this.progressDueMs() > 0) return;
-    const key = this.progressKey();
-    if (key === this.lastProgressKey) return;
-    this.lastProgressKey = key;
-    this.lastProgressMs = performance.now();
-    const { machine } = this;
-    this.post({
-      kind: 'progress',
-      steps: this.steps(),
-      time: machine.time(0),
-      parked,
-      seq: this.lastSeq(),
-    });
-  }
-
-  private progressKey(): string {
-    return `${this.machine.step(0)} ${this.lastSeq()}`;
-  }
-
-  private progressDueMs(): number {
+    if (!this.going) return;
     const settled = this.resting || this.machine.isParked(0) || this.session.kind === 'replay';
-    const interval = settled ? SETTLED_PROGRESS_INTERVAL_MS : PROGRESS_INTERVAL_MS;
-    return Math.max(0, this.lastProgressMs + interval - performance.now());
+    this.progress.publish(this.lastSeq(), settled);
   }
 
   private told(flag: typeof CONTROL.stop | typeof CONTROL.pause): boolean {
@@ -426,8 +395,3 @@ function tailsOf(replay: ReplaySession): StreamTail[] {
     ...replay.outputsFrom(stream, 0n),
   })).filter(({ offset, bytes }) => offset > 0n || bytes.length > 0);
 }
-
-const HOST_PORTS: RecordPorts = {
-  monotonicNs: () => process.hrtime.bigint(),
-  randomBytes: (count) => randomFillSync(new Uint8Array(count)),
-};

@@ -8,7 +8,7 @@
 
 import { unreachable } from '../base/assert.js';
 import type { LogEntry, LogEvent } from '../event/event.js';
-import type { LoggedInput, Recorded, RecordedOutput } from '../session/record-session.js';
+import type { LoggedInput, Recorded, RecordedOutput } from '../session/recorded.js';
 
 const OBJECT_BYTES = 64;
 const NUMBER_PAIR_BYTES = 16;

@@ -82,7 +82,7 @@ export class ClockControl {
     this.lastEndNs = null;
   }
 
-  /** The new rate to be logged at this point, or null to go on as it is. `ticks` is virtual time. */
+  /** The rate to be logged at this point, or null to go on as it is. `ticks` is virtual time. */
   chooseRate(nowNs: bigint, ticks: bigint): bigint | null {
     if (this.runNs < REBASE_INTERVAL_NS || this.runSteps === 0n) return null;
     let behind = this.hostTicks(nowNs) - ticks;

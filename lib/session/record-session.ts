@@ -39,6 +39,13 @@ import {
   SLICE_STEPS,
 } from './limits.js';
 import type { SessionState } from './session-state.js';
+import type {
+  LoggedInput,
+  Recorded,
+  RecordedOutput,
+  RecordedSnapshot,
+  SliceStatus,
+} from './recorded.js';
 import { encodeSnapshot } from './snapshot.js';
 import { StateCheck } from './state-check.js';
 
@@ -63,41 +70,6 @@ export interface RecordOptions {
   readonly log: boolean;
   /** The session never runs hart 0 beyond this step. */
   readonly untilStep?: bigint;
-}
-
-export interface RecordedOutput {
-  readonly seq: bigint;
-  readonly stream: OutputStream;
-  readonly offset: bigint;
-  readonly bytes: Uint8Array;
-}
-
-/** Input of `client` up to `sequence` is in the log at or before `seq`. */
-export interface LoggedInput {
-  readonly client: bigint;
-  readonly sequence: bigint;
-  readonly seq: bigint;
-}
-
-/** What has come about since it was last taken. */
-export interface Recorded {
-  readonly entries: readonly LogEntry[];
-  readonly outputs: readonly RecordedOutput[];
-  readonly inputs: readonly LoggedInput[];
-}
-
-export type SliceStatus =
-  | { readonly kind: 'running' }
-  /** Waits for input, or for this much host time if there is a timer; another call is harmless. */
-  | { readonly kind: 'parked'; readonly wakeInNs: bigint | null }
-  /** At `untilStep`. */
-  | { readonly kind: 'reached' }
-  | { readonly kind: 'stopped'; readonly stop: MachineStop };
-
-export interface RecordedSnapshot {
-  /** Last entry before the snapshot; whoever starts from it continues with `seq + 1`. */
-  readonly seq: bigint;
-  readonly bytes: Uint8Array;
 }
 
 const HART = 0;

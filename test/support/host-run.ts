@@ -27,7 +27,7 @@ export class HostRun {
   private blocked: Promise<void> | null = null;
   private host: HartHost | null = null;
   private sent = 0n;
-  private readonly waiters = new Set<() => void>();
+  private waiters: (() => void)[] = [];
 
   static async start(
     options: Pick<HartHostOptions, 'role'> & Partial<HartHostOptions>,
@@ -101,27 +101,24 @@ export class HostRun {
       .join('');
   }
 
-  /** Resolves once `condition` holds; it is asked after each report. */
+  /** Resolves once `condition` holds; it is asked after each report and now and then. */
   async until(condition: () => boolean): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve, reject) => {
-      const check = (): void => {
-        if (condition()) resolve();
-        else if (this.fatal !== null) reject(this.fatal);
-      };
-      this.waiters.add(check);
-      timer = setInterval(check, 5);
-      const limit = setTimeout(() => {
-        reject(new Error(`waited too long for ${condition.toString()}`));
-      }, WAIT_LIMIT_MS);
-      limit.unref();
-      check();
-    });
-    clearInterval(timer);
+    const endMs = performance.now() + WAIT_LIMIT_MS;
+    while (!condition()) {
+      if (this.fatal !== null) throw this.fatal;
+      if (performance.now() > endMs) throw new Error(`waited too long for ${String(condition)}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 5);
+        this.waiters.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
   }
 
   private noted(): void | Promise<void> {
-    for (const check of this.waiters) check();
+    for (const wake of this.waiters.splice(0)) wake();
     if (this.blocked !== null) return this.blocked;
   }
 }

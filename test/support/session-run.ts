@@ -4,12 +4,8 @@
  */
 
 import type { LogEntry } from '../../lib/event/event.js';
-import {
-  RecordSession,
-  type RecordedOutput,
-  type RecordPorts,
-  type SliceStatus,
-} from '../../lib/session/record-session.js';
+import { RecordSession, type RecordPorts } from '../../lib/session/record-session.js';
+import type { RecordedOutput, SliceStatus } from '../../lib/session/recorded.js';
 import { ReplaySession } from '../../lib/session/replay-session.js';
 import { freshState, type SessionState } from '../../lib/session/session-state.js';
 import { TOY_CONFIG, TOY_IMAGES, ToyMachine, ascii } from './toy-machine.js';

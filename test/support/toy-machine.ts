@@ -27,63 +27,23 @@ import type {
   RunResult,
   TakenInterrupt,
 } from '../../lib/machine/machine.js';
+import {
+  CLIENT_SLOTS,
+  INPUT_BYTES,
+  LINE_BYTES,
+  WORD,
+  WORD_COUNT,
+  WORD_NAMES,
+} from './toy-words.js';
 
 const PAGE_BYTES = 4096;
 const PAGE_COUNT = 64;
-const INPUT_BYTES = 64;
-const CLIENT_SLOTS = 8;
-const LINE_BYTES = 32;
 const TIMER_CAUSE = 7;
 /** 10 ms. */
 const TIMER_PERIOD_TICKS = 100_000n;
 const STEPS_PER_NUMBER = 300n;
 const OUTPUT_FULL_BYTES = 4096;
 const STOP_CAUSES = ['power-off', 'reset', 'exit'] as const;
-
-/** Word indexes; arrays take as many words as their name says. */
-const WORD = {
-  step: 0,
-  parked: 1,
-  /** Virtual time at `baseStep`, in ticks and 2^-32 ticks, and what a step adds from there on. */
-  baseStep: 2,
-  baseTicks: 3,
-  baseFraction: 4,
-  rate: 5,
-  timerDeadline: 6,
-  interrupts: 7,
-  work: 8,
-  print: 9,
-  scribble: 10,
-  count: 11,
-  total: 12,
-  lineLength: 13,
-  entropyWanted: 14,
-  entropy: 15,
-  uartOffset: 16,
-  powerOffset: 17,
-  /** 0 while running, 1 + index in `STOP_CAUSES` afterwards. */
-  stop: 18,
-  status: 19,
-  inputLength: 20,
-  line: 21,
-  input: 21 + LINE_BYTES,
-  clients: 21 + LINE_BYTES + INPUT_BYTES,
-} as const;
-const WORD_COUNT = WORD.clients + 2 * CLIENT_SLOTS;
-
-const WORD_NAMES: readonly string[] = nameWords();
-
-function nameWords(): string[] {
-  const names: string[] = [];
-  const starts = Object.entries(WORD);
-  for (const [position, [name, from]] of starts.entries()) {
-    const to = starts[position + 1]?.[1] ?? WORD_COUNT;
-    for (let index = from; index < to; index++) {
-      names.push(to - from === 1 ? `toy.${name}` : `toy.${name}[${index - from}]`);
-    }
-  }
-  return names;
-}
 
 export const TOY_CONFIG: MachineConfig = {
   memoryBytes: PAGE_COUNT * PAGE_BYTES,
@@ -425,7 +385,6 @@ export class ToyMachine implements Machine {
   }
 }
 
-/** The factory that a hart's worker looks for. */
 export function createMachine(config: MachineConfig, images: MachineImages): ToyMachine {
   return new ToyMachine(config, images);
 }

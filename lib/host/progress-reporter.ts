@@ -1,0 +1,57 @@
+/**
+ * How far a machine is: stored in shared memory at every look, told by message now and then.
+ *
+ * Invariant: after something has moved, a message about the last of it is due within the interval,
+ * and `dueMs` says when, so that whoever goes to sleep can wake for it.
+ */
+
+import type { Machine } from '../machine/machine.js';
+import { CONTROL, PROGRESS, type ControlBlock, type Report } from './hart-messages.js';
+
+const INTERVAL_MS = 100;
+/** A replay that has caught up says so sooner, and so does a hart that parks. */
+const SETTLED_INTERVAL_MS = 5;
+
+export class ProgressReporter {
+  private readonly machine: Machine;
+  private readonly control: ControlBlock;
+  private readonly post: (report: Report) => void;
+  private lastMs = 0;
+  private intervalMs = SETTLED_INTERVAL_MS;
+  private toldStep = -1n;
+  private toldSeq = -1n;
+  private isTold = false;
+
+  constructor(machine: Machine, control: ControlBlock, post: (report: Report) => void) {
+    this.machine = machine;
+    this.control = control;
+    this.post = post;
+  }
+
+  /** `seq` is the last entry logged or applied; `settled` if nothing moves for now. */
+  publish(seq: bigint, settled: boolean): void {
+    const { words, progress } = this.control;
+    const { machine } = this;
+    const step = machine.step(0);
+    const time = machine.time(0);
+    const parked = machine.isParked(0);
+    Atomics.store(progress, PROGRESS.steps, step);
+    Atomics.store(progress, PROGRESS.time, time);
+    Atomics.store(progress, PROGRESS.seq, seq);
+    Atomics.store(words, CONTROL.parked, parked ? 1 : 0);
+    this.isTold = step === this.toldStep && seq === this.toldSeq;
+    this.intervalMs = settled ? SETTLED_INTERVAL_MS : INTERVAL_MS;
+    if (this.dueMs() > 0) return;
+    this.isTold = true;
+    this.toldStep = step;
+    this.toldSeq = seq;
+    this.lastMs = performance.now();
+    this.post({ kind: 'progress', steps: [step], time, parked, seq });
+  }
+
+  /** Milliseconds until a message is due; infinite if there is nothing new to tell. */
+  dueMs(): number {
+    if (this.isTold) return Infinity;
+    return Math.max(0, this.lastMs + this.intervalMs - performance.now());
+  }
+}
