@@ -1,5 +1,6 @@
 /**
- * The exit status of a process whose machine ended in order.
+ * The exit status of a process whose machine ended in order: the guest's own, as far as a process
+ * has room for it.
  */
 
 import type { MachineStop } from '../machine/machine.js';
