@@ -5,7 +5,7 @@
 
 import type { LogEntry } from '../lib/event/event.js';
 import type { HartHost, HartListener, HartProgress } from '../lib/host/hart-host.js';
-import type { LogReader } from '../lib/host/log-store/reader.js';
+import type { BatchSource } from './continued-log.js';
 
 /** Entries given to the host and not yet replayed: enough to keep it busy, little memory. */
 const WINDOW_ENTRIES = 50_000n;
@@ -15,7 +15,7 @@ export class ReplayFeed {
   readonly listener: HartListener;
   wallSeconds = 0;
   tornBytes = 0;
-  private readonly reader: LogReader;
+  private readonly source: BatchSource;
   private readonly toSeq: bigint | null;
   private readonly shows = process.stderr.isTTY;
   private fedSeq = 0n;
@@ -29,8 +29,8 @@ export class ReplayFeed {
   private lastLineMs = 0;
 
   /** Null replays all there is. */
-  constructor(reader: LogReader, toSeq: bigint | null) {
-    this.reader = reader;
+  constructor(source: BatchSource, toSeq: bigint | null) {
+    this.source = source;
     this.toSeq = toSeq;
     this.listener = {
       onProgress: (progress) => this.take(progress),
@@ -44,7 +44,7 @@ export class ReplayFeed {
   /** Resolves when everything asked for is replayed. Errors: DIVERGED, BAD_LOG, IO. */
   async run(host: HartHost): Promise<void> {
     const startMs = performance.now();
-    const batches = this.reader.batches();
+    const batches = this.source.batches();
     for (let step = batches.next(); ; step = batches.next()) {
       if (step.done === true) {
         this.tornBytes = step.value.tornBytes;

@@ -11,21 +11,28 @@ import { HartHost } from '../../lib/host/hart-host.js';
 import type { InspectionReport } from '../../lib/host/hart-messages.js';
 import type { LogMeta } from '../../lib/host/log-store/meta.js';
 import { LogReader } from '../../lib/host/log-store/reader.js';
+import { readStartSnapshot, START_SNAPSHOT_FILE } from '../../lib/host/log-store/start-snapshot.js';
 import type { MachineImages } from '../../lib/machine/config.js';
 import type { Arguments, Command } from '../command.js';
 import { ENGINE_OPTIONS, loadImage, readEngine } from '../machine-flags.js';
 import { toJsonLine } from '../output.js';
+import { ContinuedLog } from '../continued-log.js';
 import { ReplayFeed } from '../replay-feed.js';
 import { stateHashLine } from '../run-options.js';
 
 export const replay: Command = {
-  usage: ['replay --log DIR [--to-seq N | --to-step N] [--state-hash] [--json]'],
+  usage: ['replay --log DIR [--then DIR] [--to-seq N | --to-step N] [--state-hash] [--json]'],
   description:
     'Replays a log and compares everything that it says: interrupts, output, hashes of the state. ' +
     'The first difference ends it with exit status 9 and a report that names the log entry, the ' +
     'step, and the register, device word or page that differs, with both values.',
   options: {
     log: { type: 'string', value: 'DIR', help: 'a directory that record or a node has written' },
+    then: {
+      type: 'string',
+      value: 'DIR',
+      help: 'go on with this log where it departs from the first, as that of a node that took over',
+    },
     'to-seq': { type: 'string', value: 'N', help: 'stop after this log entry' },
     'to-step': { type: 'string', value: 'N', help: 'stop when this many steps are counted' },
     bios: { type: 'string', value: 'FILE', help: 'firmware, where it is not at its recorded path' },
@@ -40,27 +47,20 @@ export const replay: Command = {
 };
 
 async function replayLog(args: Arguments): Promise<number> {
-  const reader = LogReader.open(args.required('log'));
-  const { meta } = reader;
-  if (meta === null) {
-    throw new LockstepError('BAD_LOG', 'a single segment does not say which machine it is of');
-  }
-  if (meta.start.firstSeq !== 1n) {
-    throw new LockstepError(
-      'BAD_LOG',
-      `the log begins at entry ${meta.start.firstSeq}, not at power-on; replay of such a log ` +
-        'needs the log of the node that it was copied from',
-    );
-  }
+  const directory = args.required('log');
+  const { reader, meta } = openLog(directory);
+  const then = args.text('then');
+  const continued = then === undefined ? null : new ContinuedLog(reader, openLog(then).reader);
+  const snapshot = readStart(directory, meta);
   const images = await findImages(args, meta);
-  const feed = new ReplayFeed(reader, args.count('to-seq') ?? null);
+  const feed = new ReplayFeed(continued ?? reader, args.count('to-seq') ?? null);
   const untilStep = args.count('to-step') ?? null;
   const host = await HartHost.start({
     config: meta.config,
     images,
     engine: readEngine(args),
-    start: { kind: 'boot' },
-    role: { kind: 'replay', firstSeq: 1n },
+    start: snapshot === null ? { kind: 'boot' } : { kind: 'snapshot', snapshot },
+    role: { kind: 'replay', firstSeq: meta.start.firstSeq },
     listener: feed.listener,
     ...(untilStep === null ? {} : { untilStep }),
   });
@@ -75,11 +75,29 @@ async function replayLog(args: Arguments): Promise<number> {
     await feed.run(host);
     const state = await host.inspect();
     if (args.flag('output')) await writeOutput(host);
-    return report(args, feed, state);
+    return report(args, feed, state, continued?.departsAt ?? null);
   } finally {
     feed.close();
     await host.stop();
   }
+}
+
+function openLog(directory: string): { readonly reader: LogReader; readonly meta: LogMeta } {
+  const reader = LogReader.open(directory);
+  const { meta } = reader;
+  if (meta !== null) return { reader, meta };
+  throw new LockstepError('BAD_LOG', 'a single segment does not say which machine it is of');
+}
+
+/** The machine that the log begins with; null for one at power-on. */
+function readStart(directory: string, meta: LogMeta): Uint8Array | null {
+  const snapshot = readStartSnapshot(directory);
+  if (snapshot !== null || meta.start.firstSeq === 1n) return snapshot;
+  throw new LockstepError(
+    'BAD_LOG',
+    `the log begins at entry ${meta.start.firstSeq}, not at power-on, and the ` +
+      `${START_SNAPSHOT_FILE} that it goes on from is not in ${directory}`,
+  );
 }
 
 async function findImages(args: Arguments, meta: LogMeta): Promise<MachineImages> {
@@ -110,7 +128,12 @@ async function writeOutput(host: HartHost): Promise<void> {
   }
 }
 
-function report(args: Arguments, feed: ReplayFeed, state: InspectionReport): number {
+function report(
+  args: Arguments,
+  feed: ReplayFeed,
+  state: InspectionReport,
+  departsAt: bigint | null,
+): number {
   const { wallSeconds, tornBytes } = feed;
   if (tornBytes > 0) {
     process.stderr.write(`lockstep: a torn tail of ${tornBytes} bytes is left out\n`);
@@ -121,7 +144,17 @@ function report(args: Arguments, feed: ReplayFeed, state: InspectionReport): num
     const hash = state.stateHash.toString(16).padStart(16, '0');
     const { seq, stopped, time } = state;
     const retired = state.retired[0] ?? 0n;
-    const result = { seq, steps, retired, time, checks, stateHash: hash, stopped, wallSeconds };
+    const result = {
+      seq,
+      steps,
+      retired,
+      time,
+      checks,
+      stateHash: hash,
+      stopped,
+      wallSeconds,
+      ...(departsAt === null ? {} : { departsAt }),
+    };
     process.stdout.write(`${toJsonLine(result)}\n`);
     return 0;
   }
