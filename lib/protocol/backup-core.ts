@@ -2,29 +2,8 @@
  * The backup's role: following the log, detecting the primary's loss, arbitration, promotion.
  *
  * A pure state machine: `step(input, nowMs)` returns effects, and nothing here waits, sends or
- * reads a clock. The host gives `tick` when `wakeAtMs()` has come.
- *
- *   dialing      -> greeting      the stream is open
- *   dialing      -> halted        the replica diverged
- *   greeting     -> dialing       refused for now, broken, or no answer in time
- *   greeting     -> loading       the primary sends a snapshot
- *   greeting     -> following     the primary goes on from this node's position
- *   greeting     -> halted        refused for good, stopped in order, or diverged
- *   loading      -> dialing       the stream was lost
- *   loading      -> following     the snapshot is loaded
- *   loading      -> halted        stopped in order
- *   following    -> dialing       the stream was lost; nothing was promised
- *   following    -> protecting    the protection entry of the session's epoch is here
- *   following    -> halted        stopped in order, or diverged
- *   protecting   -> arbitrating   the primary was lost: stream closed, or silence
- *   protecting   -> halted        stopped in order, or diverged
- *   arbitrating  -> promoting     the arbiter granted the next generation
- *   arbitrating  -> halted        somebody else has it, or diverged
- *   promoting    -> promoted      drained to the last complete entry and the last horizon
- *   promoting    -> halted        diverged while draining
- *
- * There is no way back from `arbitrating`: a claim without an answer may have been recorded, and
- * a backup that followed again could hold a generation without knowing it.
+ * reads a clock. The host gives `tick` when `wakeAtMs()` has come. The states and their diagram
+ * stand in backup-states.ts.
  *
  * Invariant: replayed, durable <= received; entries are taken in batches, whole and without a
  * gap. Only `protecting` leads to the arbiter, and only the arbiter to `promoted`.
@@ -36,23 +15,11 @@ import { Arbitration } from './arbitration.js';
 import type { BackupEffect, BackupInput, BackupState, HaltCause } from './backup-contract.js';
 import { BACKUP_POLICY } from './backup-policy.js';
 import type { BackupPolicy } from './backup-policy.js';
-import { assertLimits } from './limits.js';
+import { BACKUP_TRANSITIONS, LISTENING } from './backup-states.js';
+import { assertLimits, lagGrainMs } from './limits.js';
 import type { PairLimits } from './limits.js';
 import type { CloseReason } from './primary-contract.js';
 import { assertTransition } from './transition.js';
-import type { TransitionTable } from './transition.js';
-
-export const BACKUP_TRANSITIONS: TransitionTable<BackupState> = {
-  dialing: ['greeting', 'halted'],
-  greeting: ['dialing', 'loading', 'following', 'halted'],
-  loading: ['dialing', 'following', 'halted'],
-  following: ['dialing', 'protecting', 'halted'],
-  protecting: ['arbitrating', 'halted'],
-  arbitrating: ['promoting', 'halted'],
-  promoting: ['promoted', 'halted'],
-  promoted: [],
-  halted: [],
-};
 
 export interface BackupOptions {
   readonly limits: PairLimits;
@@ -132,6 +99,7 @@ export class BackupCore {
   /** Carries out one input; the effects are to be done in their order before the next input. */
   step(input: BackupInput, nowMs: number): BackupEffect[] {
     if (this.currentState === 'promoted' || this.currentState === 'halted') return [];
+    this.creditLag(input, nowMs);
     this.steppedMs = nowMs;
     this.take(input, nowMs);
     this.settle(input, nowMs);
@@ -224,11 +192,21 @@ export class BackupCore {
       case 'drained':
         return this.takeDrained(input.seq);
       case 'tick':
-        this.heardMs = Math.min(nowMs, this.policy.creditLag(this.heardMs, input.loopLagMs));
         return;
       default:
         return unreachable(input);
     }
+  }
+
+  /**
+   * A step later than the time this core wanted to wake at means that its process did not run,
+   * so that silence until now proves nothing.
+   */
+  private creditLag(input: BackupInput, nowMs: number): void {
+    const toldMs = input.kind === 'tick' ? input.loopLagMs : 0;
+    const lagMs = Math.max(toldMs, nowMs - this.wakeAtMs());
+    if (lagMs <= lagGrainMs(this.limits)) return;
+    this.heardMs = Math.min(nowMs, this.policy.creditLag(this.heardMs, lagMs));
   }
 
   private takeConnected(nowMs: number): void {
@@ -493,6 +471,3 @@ export class BackupCore {
     this.effects.push(effect);
   }
 }
-
-/** States in which the stream is used and acks are owed. */
-const LISTENING: readonly BackupState[] = ['loading', 'following', 'protecting'];

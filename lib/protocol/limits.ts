@@ -90,6 +90,14 @@ export const MIN_HEARTBEATS_PER_SUSPICION = 4;
 /** Throttle is in permille of the guest's instruction budget. */
 export const THROTTLE_FULL_PERMILLE = 1_000;
 
+/**
+ * Lateness of a tick up to here is the ordinary grain of timers. Crediting it too would, tick by
+ * tick, stretch every timeout.
+ */
+export function lagGrainMs(limits: PairLimits): number {
+  return limits.heartbeatMs / 2;
+}
+
 /** Asserts what must hold between the limits; a wrong combination is a wrong configuration. */
 export function assertLimits(limits: PairLimits): void {
   for (const [name, value] of Object.entries<number>({ ...limits })) {

@@ -2,25 +2,8 @@
  * The primary's role: replication, output commit, loss of the backup, arbitration, joining.
  *
  * A pure state machine: `step(input, nowMs)` returns effects, and nothing here waits, sends or
- * reads a clock. The host gives `tick` when `wakeAtMs()` has come.
- *
- *   starting     -> solo          the arbiter granted generation 1
- *   starting     -> fenced        generation 1 has an owner
- *   solo         -> joining       a backup opened a stream
- *   solo         -> fenced        a peer knows a newer epoch
- *   solo         -> stopped       the guest switched off
- *   joining      -> solo          the backup was lost; nothing was promised to it
- *   joining      -> protecting    it has caught up; the protection entry is logged
- *   joining      -> fenced        a peer knows a newer epoch
- *   joining      -> stopped       the guest switched off
- *   protecting   -> protected     the protection entry is acked
- *   protecting   -> arbitrating   the backup was lost; it may have the protection entry
- *   protecting   -> fenced        a peer knows a newer epoch
- *   protected    -> arbitrating   the backup was lost
- *   protected    -> fenced        a peer knows a newer epoch
- *   protected    -> stopped       the guest switched off and that is acked
- *   arbitrating  -> solo          the arbiter granted the next generation
- *   arbitrating  -> fenced        the backup has the next generation
+ * reads a clock. The host gives `tick` when `wakeAtMs()` has come. The states and their diagram
+ * stand in primary-states.ts.
  *
  * Epoch and generation are one number. The first entry of a number opens the epoch; a second of
  * the same number begins its protection: from that effect on outputs wait, and a backup that
@@ -38,7 +21,8 @@ import { assert, unreachable } from '../base/assert.js';
 import type { Holder } from './arbiter.js';
 import { Arbitration } from './arbitration.js';
 import { Backlog } from './backlog.js';
-import { THROTTLE_FULL_PERMILLE, assertLimits } from './limits.js';
+import { GuestControl } from './guest-control.js';
+import { assertLimits, lagGrainMs } from './limits.js';
 import type { PairLimits } from './limits.js';
 import type {
   CloseReason,
@@ -52,20 +36,8 @@ import type {
 import type { AckMode, PrimaryPolicy } from './primary-policy.js';
 import { PRIMARY_POLICY } from './primary-policy.js';
 import { PrimarySession } from './primary-session.js';
-import { Throttle } from './throttle.js';
+import { PRIMARY_TRANSITIONS, protectionIn } from './primary-states.js';
 import { assertTransition } from './transition.js';
-import type { TransitionTable } from './transition.js';
-
-export const PRIMARY_TRANSITIONS: TransitionTable<PrimaryState> = {
-  starting: ['solo', 'fenced'],
-  solo: ['joining', 'fenced', 'stopped'],
-  joining: ['solo', 'protecting', 'fenced', 'stopped'],
-  protecting: ['protected', 'arbitrating', 'fenced'],
-  protected: ['arbitrating', 'fenced', 'stopped'],
-  arbitrating: ['solo', 'fenced'],
-  fenced: [],
-  stopped: [],
-};
 
 export interface PrimaryOptions {
   readonly limits: PairLimits;
@@ -92,9 +64,6 @@ export interface PrimaryFigures {
   readonly throttlePermille: number;
 }
 
-/** A joining backup may slow the unprotected guest down to half, not further. */
-const JOINING_FLOOR_PERMILLE = 500;
-
 type Input<Kind extends PrimaryInput['kind']> = Extract<PrimaryInput, { readonly kind: Kind }>;
 
 export class PrimaryCore {
@@ -115,10 +84,7 @@ export class PrimaryCore {
   private session: PrimarySession | null = null;
   private arbitration: Arbitration | null = null;
   private readonly held = new Backlog();
-  private pausedFor: 'log-full' | 'output-full' | null = null;
-  private readonly throttle = new Throttle();
-  /** What the host was told last. */
-  private toldPermille = THROTTLE_FULL_PERMILLE;
+  private readonly guest: GuestControl;
   private steppedMs = 0;
   private effects: PrimaryEffect[] = [];
 
@@ -127,6 +93,7 @@ export class PrimaryCore {
     this.limits = options.limits;
     this.ackMode = options.ackMode;
     this.policy = options.policy ?? PRIMARY_POLICY;
+    this.guest = new GuestControl(this.policy, this.limits);
     this.takeover = options.takeover;
     this.currentState = this.takeover === null ? 'starting' : 'solo';
     this.epoch = this.takeover?.epoch ?? 0n;
@@ -144,6 +111,7 @@ export class PrimaryCore {
     if (this.currentState === 'fenced' || this.currentState === 'stopped') {
       return input.kind === 'backup-opened' ? [close(input.session, this.farewell())] : [];
     }
+    this.creditLag(input, nowMs);
     this.steppedMs = nowMs;
     this.take(input, nowMs);
     this.settle(nowMs);
@@ -163,7 +131,7 @@ export class PrimaryCore {
         // A tick at least every heartbeat keeps the measure of the process's own pauses fine.
         this.steppedMs + this.limits.heartbeatMs,
         session.isBlocked ? Infinity : session.sentMs + this.limits.heartbeatMs,
-        this.throttle.wakeAtMs(this.limits),
+        this.guest.wakeAtMs(),
       );
       if (this.hasPending(session) && !session.isBlocked) {
         wakeMs = Math.min(wakeMs, session.pendingSinceMs + this.limits.batchDelayMs);
@@ -173,22 +141,7 @@ export class PrimaryCore {
   }
 
   protection(): Protection {
-    switch (this.currentState) {
-      case 'starting':
-      case 'solo':
-        return 'unprotected';
-      case 'joining':
-      case 'protecting':
-        return 'joining';
-      case 'arbitrating':
-        return 'holding';
-      case 'protected':
-      case 'fenced':
-      case 'stopped':
-        return this.currentState;
-      default:
-        return unreachable(this.currentState);
-    }
+    return protectionIn(this.currentState);
   }
 
   figures(nowMs: number): PrimaryFigures {
@@ -205,7 +158,7 @@ export class PrimaryCore {
       unreplayedBytes: session?.unreplayed.bytes ?? 0,
       heldBytes: this.held.bytes,
       lagMs: session?.lagMs(nowMs) ?? 0,
-      throttlePermille: this.toldPermille,
+      throttlePermille: this.guest.permille,
     };
   }
 
@@ -250,11 +203,20 @@ export class PrimaryCore {
         this.stopSeq = input.seq;
         return;
       case 'tick':
-        this.session?.creditLag(input.loopLagMs, nowMs);
         return;
       default:
         return unreachable(input);
     }
+  }
+
+  /**
+   * A step later than the time this core wanted to wake at means that its process did not run,
+   * so that silence until now proves nothing.
+   */
+  private creditLag(input: PrimaryInput, nowMs: number): void {
+    const toldMs = input.kind === 'tick' ? input.loopLagMs : 0;
+    const lagMs = Math.max(toldMs, nowMs - this.wakeAtMs());
+    if (lagMs > lagGrainMs(this.limits)) this.session?.creditLag(lagMs, nowMs);
   }
 
   private takeStart(nowMs: number): void {
@@ -305,7 +267,7 @@ export class PrimaryCore {
     }
     const session = new PrimarySession(input.session, nowMs);
     this.session = session;
-    this.throttle.begin(nowMs);
+    this.guest.backupOpened(nowMs);
     const mode = input.resumable ? 'resume' : 'snapshot';
     const seq = input.resumable ? input.position : 0n;
     this.emit({ kind: 'answer-hello', session: session.id, epoch: this.epoch, mode, seq });
@@ -372,8 +334,7 @@ export class PrimaryCore {
     this.protect();
     this.commit();
     this.flush(nowMs);
-    this.steerThrottle(nowMs);
-    this.steerGuest();
+    this.steerGuest(nowMs);
     this.stopInOrder();
     if (this.arbitration?.isDue(nowMs) === true) {
       this.emit({ kind: 'claim', generation: this.arbitration.generation });
@@ -391,7 +352,7 @@ export class PrimaryCore {
     // A guest that has switched off needs no protection, only its last outputs released.
     if (session === null || this.currentState !== 'joining' || this.stopSeq !== null) return;
     const joining = {
-      loaded: session.isLoaded(),
+      isCaughtUp: session.isCaughtUp(),
       unackedBytes: session.unacked.bytes,
       unreplayedBytes: session.unreplayed.bytes,
     };
@@ -447,30 +408,10 @@ export class PrimaryCore {
     this.emit({ kind: 'send-heartbeat', ...head, lastSeq: this.lastSeq, timeMs: nowMs });
   }
 
-  private steerThrottle(nowMs: number): void {
-    const session = this.session;
-    if (session !== null) {
-      const floorPermille =
-        this.currentState === 'joining' ? JOINING_FLOOR_PERMILLE : this.limits.throttleMinPermille;
-      const now = { nowMs, lagMs: session.lagMs(nowMs), floorPermille };
-      this.throttle.decide(this.policy, this.limits, now);
-    }
-    const permille = session === null ? THROTTLE_FULL_PERMILLE : this.throttle.permille;
-    if (permille === this.toldPermille) return;
-    this.toldPermille = permille;
-    this.emit({ kind: 'set-throttle', permille });
-  }
-
-  private steerGuest(): void {
-    const session = this.session;
-    const { policy, limits } = this;
-    const logBytes = Math.max(session?.unacked.bytes ?? 0, session?.unreplayed.bytes ?? 0);
-    let cause: 'log-full' | 'output-full' | null = null;
-    if (policy.mustPause('output', this.held.bytes, limits.heldBytes)) cause = 'output-full';
-    if (policy.mustPause('log', logBytes, limits.unackedBytes)) cause = 'log-full';
-    if ((cause === null) === (this.pausedFor === null)) return;
-    this.pausedFor = cause;
-    this.emit(cause === null ? { kind: 'resume-guest' } : { kind: 'pause-guest', cause });
+  private steerGuest(nowMs: number): void {
+    const isJoining = this.currentState === 'joining';
+    const load = { session: this.session, heldBytes: this.held.bytes, isJoining };
+    for (const effect of this.guest.steer(load, nowMs)) this.emit(effect);
   }
 
   private stopInOrder(): void {

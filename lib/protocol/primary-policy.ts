@@ -76,8 +76,8 @@ export interface PendingView {
 }
 
 export interface JoiningView {
-  /** The state it started from (snapshot or its own log) is loaded and acked. */
-  readonly loaded: boolean;
+  /** It has replayed everything that was recorded before it came. */
+  readonly isCaughtUp: boolean;
   readonly unackedBytes: number;
   readonly unreplayedBytes: number;
 }
@@ -123,7 +123,7 @@ export const PRIMARY_POLICY: PrimaryPolicy = {
   mustPause: (_queue, queuedBytes, limitBytes) => queuedBytes >= limitBytes,
 
   mayProtect: (joining, limits) =>
-    joining.loaded &&
+    joining.isCaughtUp &&
     joining.unackedBytes <= limits.joinLagBytes &&
     joining.unreplayedBytes <= limits.joinLagBytes,
 

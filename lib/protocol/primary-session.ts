@@ -15,6 +15,8 @@ export class PrimarySession {
   readonly openedMs: number;
   /** Entry that the backup's state starts after; null while the snapshot is being taken. */
   baseSeq: bigint | null = null;
+  /** The log's end when sending began; queues count only what came later. */
+  private backlogSeq = 0n;
   sentSeq = 0n;
   receivedSeq = 0n;
   durableSeq = 0n;
@@ -48,6 +50,7 @@ export class PrimarySession {
     assert(seq <= lastSeq, `session starts after ${seq}, the log ends at ${lastSeq}`);
     this.baseSeq = seq;
     this.sentSeq = seq;
+    this.backlogSeq = lastSeq;
     if (lastSeq > seq) {
       this.pendingSinceMs = nowMs;
       // Marks may be among them; sending early does no harm.
@@ -90,6 +93,11 @@ export class PrimarySession {
   /** Whether the state the backup started from is loaded and acked. */
   isLoaded(): boolean {
     return this.baseSeq !== null && this.receivedSeq >= this.baseSeq;
+  }
+
+  /** Whether everything recorded before this stream is replayed. */
+  isCaughtUp(): boolean {
+    return this.isLoaded() && this.replayedSeq >= this.backlogSeq;
   }
 
   health(nowMs: number, limits: PairLimits): BackupHealth {

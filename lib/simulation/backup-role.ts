@@ -26,6 +26,7 @@ export class BackupRole {
   private readonly surroundings: Surroundings;
   private readonly driver: Driver<BackupInput, BackupEffect>;
   private stream: { readonly number: number; readonly stream: Stream } | null = null;
+  private leftStream = 0;
   private arriving: readonly Entry[] = [];
   private replayedSeq = 0;
   private isReplaying = false;
@@ -95,6 +96,7 @@ export class BackupRole {
       case 'accept':
         return this.accept(effect.lastSeq);
       case 'close-stream':
+        this.leftStream = effect.stream;
         if (this.stream?.number === effect.stream) {
           if (effect.reason === 'timeout' && this.core.state === 'arbitrating') {
             surroundings.observe.suspected(process, this.stream.stream);
@@ -125,12 +127,14 @@ export class BackupRole {
     if (stream === null) {
       return this.driver.give({ kind: 'closed', stream: number, reason: null });
     }
+    // The core may have given up waiting in the meantime.
+    if (number <= this.leftStream) return this.surroundings.network.close(stream, 0, null);
     this.stream = { number, stream };
     stream.ends[0] = {
       received: (message) => this.received(number, message),
       closed: (reason) => {
         this.driver.give({ kind: 'closed', stream: number, reason });
-        this.checkClosed(reason);
+        if (this.stream?.number === number) this.checkClosed(reason);
       },
       blocked: () => undefined,
     };

@@ -78,4 +78,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'check every byte of a log',
     load: async () => (await import('./log-verify.js')).logVerify,
   },
+  {
+    name: 'simulate',
+    group: 'Tools',
+    summary: 'run the protocol of the pair from seeds, with faults',
+    load: async () => (await import('./simulate.js')).simulate,
+  },
 ];

@@ -1,0 +1,43 @@
+/**
+ * The states of the backup's role and what may follow what.
+ *
+ *   dialing      -> greeting      the stream is open
+ *   dialing      -> halted        the replica diverged
+ *   greeting     -> dialing       refused for now, broken, or no answer in time
+ *   greeting     -> loading       the primary sends a snapshot
+ *   greeting     -> following     the primary goes on from this node's position
+ *   greeting     -> halted        refused for good, stopped in order, or diverged
+ *   loading      -> dialing       the stream was lost
+ *   loading      -> following     the snapshot is loaded
+ *   loading      -> halted        stopped in order
+ *   following    -> dialing       the stream was lost; nothing was promised
+ *   following    -> protecting    the protection entry of the session's epoch is here
+ *   following    -> halted        stopped in order, or diverged
+ *   protecting   -> arbitrating   the primary was lost: stream closed, or silence
+ *   protecting   -> halted        stopped in order, or diverged
+ *   arbitrating  -> promoting     the arbiter granted the next generation
+ *   arbitrating  -> halted        somebody else has it, or diverged
+ *   promoting    -> promoted      drained to the last complete entry and the last horizon
+ *   promoting    -> halted        diverged while draining
+ *
+ * There is no way back from `arbitrating`: a claim without an answer may have been recorded, and
+ * a backup that followed again could hold a generation without knowing it.
+ */
+
+import type { BackupState } from './backup-contract.js';
+import type { TransitionTable } from './transition.js';
+
+export const BACKUP_TRANSITIONS: TransitionTable<BackupState> = {
+  dialing: ['greeting', 'halted'],
+  greeting: ['dialing', 'loading', 'following', 'halted'],
+  loading: ['dialing', 'following', 'halted'],
+  following: ['dialing', 'protecting', 'halted'],
+  protecting: ['arbitrating', 'halted'],
+  arbitrating: ['promoting', 'halted'],
+  promoting: ['promoted', 'halted'],
+  promoted: [],
+  halted: [],
+};
+
+/** States in which the stream is used and acks are owed. */
+export const LISTENING: readonly BackupState[] = ['loading', 'following', 'protecting'];

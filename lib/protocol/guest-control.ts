@@ -1,0 +1,76 @@
+/**
+ * What the primary asks of its guest: to run slower while the backup lags, and to stand still
+ * while a queue is full.
+ *
+ * Invariant: every queue of the primary is bounded by its limit plus what one slice of execution
+ * adds, because the guest is paused as soon as a queue reaches it and resumed only below it.
+ */
+
+import { THROTTLE_FULL_PERMILLE } from './limits.js';
+import type { PairLimits } from './limits.js';
+import type { PrimaryEffect } from './primary-contract.js';
+import type { PrimaryPolicy } from './primary-policy.js';
+import type { PrimarySession } from './primary-session.js';
+import { Throttle } from './throttle.js';
+
+/** A backup that joins with a long log to replay must not bring the guest to a standstill. */
+const JOINING_FLOOR_PERMILLE = 250;
+
+export interface Load {
+  readonly session: PrimarySession | null;
+  /** Output held back. */
+  readonly heldBytes: number;
+  readonly isJoining: boolean;
+}
+
+export class GuestControl {
+  /** The share of its budget that the guest was last given. */
+  permille = THROTTLE_FULL_PERMILLE;
+  private readonly policy: PrimaryPolicy;
+  private readonly limits: PairLimits;
+  private readonly throttle = new Throttle();
+  private isPaused = false;
+
+  constructor(policy: PrimaryPolicy, limits: PairLimits) {
+    this.policy = policy;
+    this.limits = limits;
+  }
+
+  /** The lag of a backup begins to count. */
+  backupOpened(nowMs: number): void {
+    this.throttle.begin(nowMs);
+  }
+
+  /** When the throttle is decided anew, if there is a backup. */
+  wakeAtMs(): number {
+    return this.throttle.wakeAtMs(this.limits);
+  }
+
+  /** What changes for the guest under this load. */
+  steer(load: Load, nowMs: number): PrimaryEffect[] {
+    return [...this.steerThrottle(load, nowMs), ...this.steerPause(load)];
+  }
+
+  private steerThrottle({ session, isJoining }: Load, nowMs: number): PrimaryEffect[] {
+    if (session !== null) {
+      const floorPermille = isJoining ? JOINING_FLOOR_PERMILLE : this.limits.throttleMinPermille;
+      const now = { nowMs, lagMs: session.lagMs(nowMs), floorPermille };
+      this.throttle.decide(this.policy, this.limits, now);
+    }
+    const permille = session === null ? THROTTLE_FULL_PERMILLE : this.throttle.permille;
+    if (permille === this.permille) return [];
+    this.permille = permille;
+    return [{ kind: 'set-throttle', permille }];
+  }
+
+  private steerPause({ session, heldBytes }: Load): PrimaryEffect[] {
+    const { policy, limits } = this;
+    const logBytes = Math.max(session?.unacked.bytes ?? 0, session?.unreplayed.bytes ?? 0);
+    const isOutputFull = policy.mustPause('output', heldBytes, limits.heldBytes);
+    const isLogFull = policy.mustPause('log', logBytes, limits.unackedBytes);
+    if ((isOutputFull || isLogFull) === this.isPaused) return [];
+    this.isPaused = !this.isPaused;
+    if (!this.isPaused) return [{ kind: 'resume-guest' }];
+    return [{ kind: 'pause-guest', cause: isLogFull ? 'log-full' : 'output-full' }];
+  }
+}
