@@ -56,6 +56,14 @@ export const PLAIN: Environment = {
   pages: [0, 0],
 };
 
+/** User mode with nothing mapped but code, and the scratch area for reading and writing. */
+export const CONFINED: Environment = {
+  privilege: USER,
+  translation: 'sv39',
+  mstatus: MSTATUS_FS_DIRTY,
+  pages: [PTE_VALID | READ_WRITE | PTE_USER, PTE_VALID | READ_WRITE | PTE_USER],
+};
+
 export function randomEnvironment(seed: number): Environment {
   const random = new Random(seed ^ 0x5eed);
   const usesMprv = random.oneIn(6);
