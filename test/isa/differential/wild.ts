@@ -17,7 +17,8 @@ const BRANCH = 0x63;
 const JALR = 0x67;
 const JAL = 0x6f;
 const ATOMIC = 0x2f;
-const MISC_MEM = 0x0f;
+/** MISC-MEM: fences and cache block operations. */
+const FENCES = 0x0f;
 const CBO_FUNCT3 = 2;
 
 /** Major opcodes with rows in the table come up often, since most of the others are empty. */
@@ -40,7 +41,7 @@ export function isTameHalf(half: number): boolean {
 function isTameWord(word: number): boolean {
   const opcode = word & 0x7f;
   if (opcode === BRANCH || opcode === JALR || opcode === JAL || opcode === ATOMIC) return false;
-  return opcode !== MISC_MEM || ((word >>> 12) & 7) !== CBO_FUNCT3;
+  return opcode !== FENCES || ((word >>> 12) & 7) !== CBO_FUNCT3;
 }
 
 function randomWord(random: Random): number {

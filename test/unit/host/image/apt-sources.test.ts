@@ -16,32 +16,32 @@ import {
   parseSourcesList,
 } from '../../../../lib/host/image/apt-sources.js';
 
-const VENDOR = 'deb [arch=amd64] http://vendor.test/apt tool-bookworm main';
+const VENDOR = 'deb [arch=amd64] http://VENDOR/apt tool-bookworm main';
 
 test('one-line sources: options and comments are no part of the archive', (t) => {
   const sources = parseSourcesList(
-    `# deb http://commented.test/ trixie main\n${VENDOR}\n` +
-      'deb-src http://source.test/debian trixie main\n' +
-      'deb [signed-by=/k.gpg arch=amd64] http://mirror.test/debian/ trixie main contrib # note\n',
+    `# deb http://COMMENTED/ trixie main\n${VENDOR}\n` +
+      'deb-src http://SOURCE/debian trixie main\n' +
+      'deb [signed-by=/k.gpg arch=amd64] http://MIRROR/debian/ trixie main contrib # note\n',
   );
   t.is(sources.length, 2);
-  t.is(chooseMirror(sources), 'http://mirror.test/debian');
+  t.is(chooseMirror(sources), 'http://MIRROR/debian');
 });
 
 test('paragraph sources: disabled and source-only ones are passed over', (t) => {
   const sources = parseDeb822Sources(
-    'Types: deb-src\nURIs: http://a.test\nSuites: trixie\nComponents: main\n\n' +
-      'Enabled: no\nTypes: deb\nURIs: http://b.test\nSuites: trixie\nComponents: main\n\n' +
-      'Types: deb deb-src\nURIs: http://c.test/x http://d.test\n' +
+    'Types: deb-src\nURIs: http://A\nSuites: trixie\nComponents: main\n\n' +
+      'Enabled: no\nTypes: deb\nURIs: http://B\nSuites: trixie\nComponents: main\n\n' +
+      'Types: deb deb-src\nURIs: http://C/x http://D\n' +
       'Suites: bookworm bookworm-updates\nComponents: main\n',
   );
-  t.is(chooseMirror(sources), 'http://c.test/x');
+  t.is(chooseMirror(sources), 'http://C/x');
 });
 
 test('a security archive, another vendor and a CD-ROM are no mirror', (t) => {
   const sources = parseSourcesList(
-    `${VENDOR}\ndeb http://s.test/debian-security trixie-security main\n` +
-      'deb cdrom:[Debian]/ trixie main\ndeb http://c.test/debian trixie contrib\n',
+    `${VENDOR}\ndeb http://S/debian-security trixie-security main\n` +
+      'deb cdrom:[Debian]/ trixie main\ndeb http://C/debian trixie contrib\n',
   );
   t.is(chooseMirror(sources), undefined);
 });
@@ -55,7 +55,7 @@ test('the configured mirror comes from both kinds of files; none is a usage erro
   await writeFile(join(folder, 'sources.list.d', 'vendor.list'), VENDOR);
   await writeFile(
     join(folder, 'sources.list.d', 'debian.sources'),
-    'Types: deb\nURIs: http://mirror.test/debian\nSuites: bookworm\nComponents: main\n',
+    'Types: deb\nURIs: http://MIRROR/debian\nSuites: bookworm\nComponents: main\n',
   );
-  t.is(await configuredMirror(folder), 'http://mirror.test/debian');
+  t.is(await configuredMirror(folder), 'http://MIRROR/debian');
 });
