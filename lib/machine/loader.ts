@@ -31,6 +31,8 @@ const DEVICE_TREE_LIMIT = 3072 * MEBIBYTE;
 const INITRD_DISTANCE_MAX = 512 * MEBIBYTE;
 /** Longest kernel command line; Linux cuts at 1024 on riscv64, firmware copies more. */
 const COMMAND_LINE_BYTES_MAX = 4096;
+/** `tohost` and `fromhost` name a word; a signature's symbols name borders. */
+const HTIF_WORD_BYTES = 8n;
 
 export interface LoadSegment {
   /** For messages: "bios", "kernel", "initrd" or "device tree". */
@@ -257,7 +259,8 @@ function symbolsInRam(
   const end = BigInt(RAM_BASE + config.memoryBytes);
   for (const name of KNOWN_SYMBOLS) {
     const address = elf?.symbols[name];
-    if (address !== undefined && address >= BigInt(RAM_BASE) && address <= end) {
+    const bytes = name === 'tohost' || name === 'fromhost' ? HTIF_WORD_BYTES : 0n;
+    if (address !== undefined && address >= BigInt(RAM_BASE) && address + bytes <= end) {
       inRam[name] = Number(address);
     }
   }

@@ -103,7 +103,6 @@ class RiscvMachine implements Machine {
       },
       this.mromDevice(),
     );
-    const { bus } = this.board;
     this.hart = new Hart({
       hart: 0,
       layout: this.layout,
@@ -113,10 +112,7 @@ class RiscvMachine implements Machine {
           ? { create: (internals) => new RegionCache(internals), hotAfter: engine.hotAfter }
           : null,
       ports: {
-        mmio: {
-          read: (address, bytes) => bus.read(address, bytes),
-          write: (address, bytes, value) => bus.write(address, bytes, value),
-        },
+        mmio: this.board.bus,
         deviceDeadline: () => this.board.rtc.alarmDeadline(),
         pollDevices: () => this.board.rtc.poll(),
         busy: () => this.board.console.hasWork(),
@@ -254,7 +250,8 @@ class RiscvMachine implements Machine {
     }
     new Uint8Array(this.buffer, ramOffset, ramBytes).fill(0);
     for (const [page, bytes] of ramPages) {
-      if (page < 0 || page >= this.ramPageCount || bytes.length !== PAGE_BYTES) {
+      const isPage = Number.isInteger(page) && page >= 0 && page < this.ramPageCount;
+      if (!isPage || bytes.length !== PAGE_BYTES) {
         throw new LockstepError('BAD_SNAPSHOT', `page ${page} of ${bytes.length} bytes`);
       }
       this.ramPage(page).set(bytes);
@@ -291,7 +288,7 @@ class RiscvMachine implements Machine {
       [11, BigInt(deviceTree)],
       [12, BigInt(firmwareInfo)],
     ]);
-    this.dropTransient();
+    this.hart.clearPageFlags();
     this.watchHostTarget();
   }
 
@@ -315,7 +312,7 @@ class RiscvMachine implements Machine {
     }
   }
 
-  /** A reset keeps steps, time and stream positions; all else is as at power-on. */
+  /** A reset keeps steps, time, stream positions and output not yet taken. */
   private restart(): void {
     const { block } = this.hart;
     const kept = (['step', 'traps', 'timeBase', 'timeStep', 'timeRate'] as const).map(
