@@ -137,3 +137,15 @@ export type BackupEffect =
   | { readonly kind: 'become-primary'; readonly takeover: Takeover }
   /** Exit; `holder` is who won, where known. */
   | { readonly kind: 'halt'; readonly cause: HaltCause; readonly holder: Holder | null };
+
+/** Figures for metrics and status. */
+export interface BackupFigures {
+  readonly state: BackupState;
+  readonly epoch: bigint;
+  readonly receivedSeq: bigint;
+  readonly replayedSeq: bigint;
+  readonly durableSeq: bigint;
+  /** Last entry the primary said it had recorded, and when that was heard. */
+  readonly primarySeq: bigint;
+  readonly heardMs: number;
+}

@@ -9,15 +9,22 @@
  * gap. Only `protecting` leads to the arbiter, and only the arbiter to `promoted`.
  */
 
-import { assert, unreachable } from '../base/assert.js';
+import { unreachable } from '../base/assert.js';
+import { AckPacer } from './ack-pacer.js';
 import type { Holder } from './arbiter.js';
 import { Arbitration } from './arbitration.js';
-import type { BackupEffect, BackupInput, BackupState, HaltCause } from './backup-contract.js';
-import { BACKUP_POLICY } from './backup-policy.js';
-import type { BackupPolicy } from './backup-policy.js';
+import type {
+  BackupEffect,
+  BackupFigures,
+  BackupInput,
+  BackupState,
+  HaltCause,
+} from './backup-contract.js';
+import { BackupDialer } from './backup-dialer.js';
+import { BACKUP_POLICY, type BackupPolicy } from './backup-policy.js';
+import { BackupPosition } from './backup-position.js';
 import { BACKUP_TRANSITIONS, LISTENING } from './backup-states.js';
-import { assertLimits, lagGrainMs } from './limits.js';
-import type { PairLimits } from './limits.js';
+import { assertLimits, lagGrainMs, type PairLimits } from './limits.js';
 import type { CloseReason } from './primary-contract.js';
 import { assertTransition } from './transition.js';
 
@@ -33,63 +40,30 @@ export interface BackupOptions {
   readonly policy?: BackupPolicy;
 }
 
-/** Figures for metrics and status. */
-export interface BackupFigures {
-  readonly state: BackupState;
-  readonly epoch: bigint;
-  readonly receivedSeq: bigint;
-  readonly replayedSeq: bigint;
-  readonly durableSeq: bigint;
-  /** Last entry the primary said it had recorded, and when that was heard. */
-  readonly primarySeq: bigint;
-  readonly heardMs: number;
-}
-
 type Input<Kind extends BackupInput['kind']> = Extract<BackupInput, { readonly kind: Kind }>;
 
 export class BackupCore {
   private readonly limits: PairLimits;
   private readonly policy: BackupPolicy;
-  private addresses: string[];
+  private readonly dialer: BackupDialer;
+  private readonly position: BackupPosition;
 
   private currentState: BackupState = 'dialing';
   /** Newest epoch this node knows; a primary of an older one is not followed. */
   private epoch: bigint;
-  /** Epoch of the last `epoch` entry held. */
-  private logEpoch: bigint;
-  private receivedSeq: bigint;
-  private replayedSeq: bigint;
-  private durableSeq: bigint;
-  private releasedSeq = 0n;
-  private primarySeq = 0n;
-  private powerOffSeq: bigint | null = null;
-
-  private stream = 0;
-  /** Whether `stream` was dialed and has not ended. */
-  private hasStream = false;
-  private dialAtMs = 0;
-  private redialMs: number;
-  private nextAddress = 0;
   private heardMs = 0;
   private steppedMs = 0;
-  private isAckDue = false;
-  private ackedMs = 0;
-  private ackedReplaySeq = 0n;
+  private readonly acks = new AckPacer();
   private arbitration: Arbitration | null = null;
-  private effects: BackupEffect[] = [];
+  private readonly effects: BackupEffect[] = [];
 
   constructor(options: BackupOptions) {
     assertLimits(options.limits);
-    assert(options.addresses.length > 0, 'a backup needs the address of a primary');
     this.limits = options.limits;
     this.policy = options.policy ?? BACKUP_POLICY;
-    this.addresses = [...options.addresses];
+    this.dialer = new BackupDialer(options.addresses, options.limits);
+    this.position = new BackupPosition(options.position, options.logEpoch);
     this.epoch = options.logEpoch;
-    this.logEpoch = options.logEpoch;
-    this.receivedSeq = options.position;
-    this.replayedSeq = options.position;
-    this.durableSeq = options.position;
-    this.redialMs = options.limits.redialMs;
   }
 
   get state(): BackupState {
@@ -103,16 +77,14 @@ export class BackupCore {
     this.steppedMs = nowMs;
     this.take(input, nowMs);
     this.settle(input, nowMs);
-    const effects = this.effects;
-    this.effects = [];
-    return effects;
+    return this.effects.splice(0);
   }
 
   /** When the next `tick` is due at the latest; Infinity if nothing waits for time. */
   wakeAtMs(): number {
     switch (this.currentState) {
       case 'dialing':
-        return this.hasStream ? this.heardMs + this.limits.dialTimeoutMs : this.dialAtMs;
+        return this.dialer.hasStream ? this.heardMs + this.limits.dialTimeoutMs : this.dialer.dueMs;
       case 'greeting':
         return this.heardMs + this.limits.dialTimeoutMs;
       case 'loading':
@@ -123,8 +95,7 @@ export class BackupCore {
           this.heardMs + this.limits.suspectMs,
           this.steppedMs + this.limits.heartbeatMs,
         );
-        if (this.replayedSeq <= this.ackedReplaySeq) return tickMs;
-        return Math.min(tickMs, this.ackedMs + this.limits.ackProgressMs);
+        return Math.min(tickMs, this.acks.wakeAtMs(this.position.replayedSeq, this.limits));
       }
       case 'arbitrating':
         return this.arbitration?.wakeAtMs() ?? Infinity;
@@ -141,32 +112,33 @@ export class BackupCore {
     return {
       state: this.currentState,
       epoch: this.epoch,
-      receivedSeq: this.receivedSeq,
-      replayedSeq: this.replayedSeq,
-      durableSeq: this.durableSeq,
-      primarySeq: this.primarySeq,
+      receivedSeq: this.position.receivedSeq,
+      replayedSeq: this.position.replayedSeq,
+      durableSeq: this.position.durableSeq,
+      primarySeq: this.position.primarySeq,
       heardMs: this.heardMs,
     };
   }
 
   private take(input: BackupInput, nowMs: number): void {
-    if ('stream' in input && (input.stream !== this.stream || !this.hasStream)) return;
+    if ('stream' in input && (input.stream !== this.dialer.stream || !this.dialer.hasStream))
+      return;
     switch (input.kind) {
       case 'start':
-        this.dialAtMs = nowMs;
+        this.dialer.dueMs = nowMs;
         return;
       case 'connected':
         return this.takeConnected(nowMs);
       case 'closed':
         return this.takeClosed(input.reason, nowMs);
       case 'redirected':
-        if (input.primary !== null) this.preferAddress(input.primary);
+        if (input.primary !== null) this.dialer.prefer(input.primary);
         return this.takeClosed('not-primary', nowMs);
       case 'hello-answered':
         return this.takeHelloAnswered(input, nowMs);
       case 'snapshot-chunk':
         this.heardMs = nowMs;
-        this.isAckDue = true;
+        this.acks.demand();
         return;
       case 'snapshot-loaded':
         return this.takeSnapshotLoaded(input.seq, nowMs);
@@ -177,15 +149,12 @@ export class BackupCore {
       case 'heartbeat':
         return this.takeHeartbeat(input, nowMs);
       case 'durable':
-        if (input.seq > this.durableSeq && input.seq <= this.receivedSeq) {
-          this.durableSeq = input.seq;
-          this.isAckDue = true;
-        }
+        if (this.position.durable(input.seq)) this.acks.demand();
         return;
       case 'replayed':
-        return this.takeReplayed(input.seq);
+        return this.position.replayed(input.seq);
       case 'diverged':
-        if (!this.policy.haltsOnDivergence()) return this.takeReplayed(input.seq);
+        if (!this.policy.haltsOnDivergence()) return this.position.replayed(input.seq);
         return this.halt('diverged', null, 'diverged');
       case 'claimed':
         return this.takeClaimed(input, nowMs);
@@ -215,15 +184,18 @@ export class BackupCore {
     this.transition('greeting', 'stream open');
     this.emit({
       kind: 'send-hello',
-      stream: this.stream,
-      position: this.receivedSeq,
+      stream: this.dialer.stream,
+      position: this.position.receivedSeq,
       epoch: this.epoch,
     });
   }
 
   private takeClosed(reason: CloseReason | null, nowMs: number): void {
-    this.hasStream = false;
-    const power = { powerOffSeq: this.powerOffSeq, releasedSeq: this.releasedSeq };
+    this.dialer.hasStream = false;
+    const power = {
+      powerOffSeq: this.position.powerOffSeq,
+      releasedSeq: this.position.releasedSeq,
+    };
     if (this.currentState !== 'dialing') {
       if (this.policy.endedInOrder(reason, power)) return this.halt('stopped', null, null);
       if (reason === 'incompatible') return this.halt('incompatible', null, null);
@@ -239,53 +211,46 @@ export class BackupCore {
     }
     this.epoch = input.epoch;
     this.heardMs = nowMs;
-    this.redialMs = this.limits.redialMs;
+    this.dialer.welcomed();
     if (input.mode === 'snapshot') {
-      this.dropState();
+      this.position.drop();
       this.transition('loading', 'snapshot follows');
-      this.emit({ kind: 'load-snapshot', stream: this.stream });
+      this.emit({ kind: 'load-snapshot', stream: this.dialer.stream });
       return;
     }
-    if (input.seq !== this.receivedSeq) {
+    if (input.seq !== this.position.receivedSeq) {
       return this.leaveStream(`resumed at ${input.seq}`, 'protocol-violation', nowMs);
     }
-    this.ackedReplaySeq = 0n;
-    this.isAckDue = true;
+    this.acks.restart();
     this.transition('following', `resumes after ${input.seq}`);
   }
 
   private takeSnapshotLoaded(seq: bigint, nowMs: number): void {
     if (this.currentState !== 'loading') return;
     this.heardMs = nowMs;
-    this.receivedSeq = seq;
-    this.replayedSeq = seq;
-    this.durableSeq = seq;
     // A primary takes a snapshot only after its epoch's opening entry.
-    this.logEpoch = this.epoch;
-    this.isAckDue = true;
+    this.position.loaded(seq, this.epoch);
+    this.acks.restart();
     this.transition('following', `snapshot of ${seq} loaded`);
   }
 
   private takeBatch(input: Input<'batch'>, nowMs: number): void {
     if (this.currentState !== 'following' && this.currentState !== 'protecting') return;
-    const fault = this.policy.batchFault(input, this.receivedSeq, this.epoch);
+    const fault = this.policy.batchFault(input, this.position.receivedSeq, this.epoch);
     if (fault !== null) return this.leaveStream(fault, 'protocol-violation', nowMs);
     this.heardMs = nowMs;
-    this.receivedSeq = input.lastSeq;
-    if (input.releasedSeq > this.releasedSeq) this.releasedSeq = input.releasedSeq;
-    if (input.lastSeq > this.primarySeq) this.primarySeq = input.lastSeq;
-    if (input.powerOffSeq !== null) this.powerOffSeq = input.powerOffSeq;
+    this.position.received(input);
     this.emit({ kind: 'accept', firstSeq: input.firstSeq, lastSeq: input.lastSeq });
-    this.isAckDue = true;
+    this.acks.demand();
     for (const entry of input.epochs) this.takeEpochEntry(entry.epoch, entry.seq, nowMs);
   }
 
   private takeEpochEntry(epoch: bigint, seq: bigint, nowMs: number): void {
-    if (epoch < this.logEpoch || epoch > this.epoch) {
+    if (epoch < this.position.logEpoch || epoch > this.epoch) {
       return this.leaveStream(`epoch entry ${epoch} at ${seq}`, 'protocol-violation', nowMs);
     }
-    const isRepeated = epoch === this.logEpoch;
-    this.logEpoch = epoch;
+    const isRepeated = epoch === this.position.logEpoch;
+    this.position.logEpoch = epoch;
     const begins = this.policy.beginsProtection(isRepeated, epoch === this.epoch);
     if (begins && this.currentState === 'following') {
       this.transition('protecting', `protection entry ${seq}`);
@@ -298,14 +263,8 @@ export class BackupCore {
       return this.leaveStream(`heartbeat of ${input.epoch}`, 'protocol-violation', nowMs);
     }
     this.heardMs = nowMs;
-    if (input.releasedSeq > this.releasedSeq) this.releasedSeq = input.releasedSeq;
-    if (input.lastSeq > this.primarySeq) this.primarySeq = input.lastSeq;
-    this.isAckDue = true;
-  }
-
-  private takeReplayed(seq: bigint): void {
-    assert(seq <= this.receivedSeq, `replayed ${seq}, received ${this.receivedSeq}`);
-    if (seq > this.replayedSeq) this.replayedSeq = seq;
+    this.position.heard(input);
+    this.acks.demand();
   }
 
   private takeClaimed(input: Input<'claimed'>, nowMs: number): void {
@@ -327,7 +286,10 @@ export class BackupCore {
     this.arbitration = null;
     this.epoch = this.policy.takeoverEpoch(generation);
     this.transition('promoting', `won generation ${generation}`);
-    const throughSeq = this.policy.drainTarget(this.receivedSeq, this.replayedSeq);
+    const throughSeq = this.policy.drainTarget(
+      this.position.receivedSeq,
+      this.position.replayedSeq,
+    );
     this.emit({ kind: 'drain', throughSeq });
   }
 
@@ -339,8 +301,8 @@ export class BackupCore {
       takeover: {
         epoch: this.epoch,
         lastSeq: seq,
-        releasedSeq: this.policy.resendAfter(this.releasedSeq, seq),
-        guestStopped: this.powerOffSeq !== null,
+        releasedSeq: this.policy.resendAfter(this.position.releasedSeq, seq),
+        guestStopped: this.position.powerOffSeq !== null,
       },
     });
   }
@@ -348,9 +310,7 @@ export class BackupCore {
   /** What follows from the state after any input, in a fixed order. */
   private settle(input: BackupInput, nowMs: number): void {
     this.watchPrimary(nowMs);
-    if (this.currentState === 'dialing' && !this.hasStream && nowMs >= this.dialAtMs) {
-      this.dial(nowMs);
-    }
+    if (this.currentState === 'dialing' && this.dialer.isDue(nowMs)) this.dial(nowMs);
     if (this.arbitration?.isDue(nowMs) === true) {
       this.emit({ kind: 'claim', generation: this.arbitration.generation });
     }
@@ -362,7 +322,7 @@ export class BackupCore {
     switch (this.currentState) {
       case 'dialing':
       case 'greeting':
-        if (this.hasStream && silentMs >= this.limits.dialTimeoutMs) {
+        if (this.dialer.hasStream && silentMs >= this.limits.dialTimeoutMs) {
           this.leaveStream('no answer', 'timeout', nowMs);
         }
         return;
@@ -379,51 +339,33 @@ export class BackupCore {
   }
 
   private dial(nowMs: number): void {
-    const address = this.addresses[this.nextAddress % this.addresses.length];
-    assert(address !== undefined, 'no address to dial');
-    this.nextAddress += 1;
-    this.stream += 1;
-    this.hasStream = true;
     this.heardMs = nowMs;
-    this.emit({ kind: 'dial', stream: this.stream, address });
+    this.emit({ kind: 'dial', ...this.dialer.next() });
   }
 
   private acknowledge(waitsForMore: boolean, nowMs: number): void {
-    if (!LISTENING.includes(this.currentState)) {
-      this.isAckDue = false;
-      return;
-    }
-    const isProgressDue =
-      this.replayedSeq > this.ackedReplaySeq && nowMs - this.ackedMs >= this.limits.ackProgressMs;
-    if (waitsForMore || (!this.isAckDue && !isProgressDue)) return;
-    this.isAckDue = false;
-    this.ackedMs = nowMs;
-    this.ackedReplaySeq = this.replayedSeq;
-    this.emit({
-      kind: 'send-ack',
-      stream: this.stream,
-      epoch: this.epoch,
-      receivedSeq: this.receivedSeq,
-      durableSeq: this.durableSeq,
-      replayedSeq: this.replayedSeq,
-    });
+    if (!LISTENING.includes(this.currentState)) return this.acks.cancel();
+    const { receivedSeq, durableSeq, replayedSeq } = this.position;
+    if (waitsForMore || !this.acks.takes(replayedSeq, nowMs, this.limits)) return;
+    const { stream } = this.dialer;
+    const ack = { stream, epoch: this.epoch, receivedSeq, durableSeq, replayedSeq };
+    this.emit({ kind: 'send-ack', ...ack });
   }
 
   /** This end gives the stream up. */
   private leaveStream(cause: string, reason: CloseReason, nowMs: number): void {
-    this.emit({ kind: 'close-stream', stream: this.stream, reason });
-    this.hasStream = false;
+    this.emit({ kind: 'close-stream', stream: this.dialer.stream, reason });
+    this.dialer.hasStream = false;
     this.losePrimary(cause, nowMs);
   }
 
   /** The stream is gone: a protecting backup arbitrates, any other dials again. */
   private losePrimary(cause: string, nowMs: number): void {
     const isProtecting = this.currentState === 'protecting';
-    if (this.currentState === 'loading') this.dropState();
+    if (this.currentState === 'loading') this.position.drop();
     if (this.currentState !== 'dialing' && !isProtecting) this.transition('dialing', cause);
     if (this.policy.mayArbitrate(isProtecting)) return this.arbitrate(cause, nowMs);
-    this.dialAtMs = nowMs + this.redialMs;
-    this.redialMs = Math.min(this.redialMs * 2, this.limits.redialMaxMs);
+    this.dialer.postpone(nowMs);
   }
 
   private arbitrate(cause: string, nowMs: number): void {
@@ -433,28 +375,11 @@ export class BackupCore {
     if (!this.policy.asksArbiter()) this.promote(generation);
   }
 
-  /** Nothing held is worth keeping: the next hello asks for everything. */
-  private dropState(): void {
-    this.receivedSeq = 0n;
-    this.replayedSeq = 0n;
-    this.durableSeq = 0n;
-    this.logEpoch = 0n;
-    this.releasedSeq = 0n;
-    this.powerOffSeq = null;
-    this.ackedReplaySeq = 0n;
-  }
-
-  private preferAddress(address: string): void {
-    const others = this.addresses.filter((known) => known !== address);
-    this.addresses = [address, ...others];
-    this.nextAddress = 0;
-  }
-
   private halt(cause: HaltCause, holder: Holder | null, reason: CloseReason | null): void {
-    if (reason !== null && this.hasStream) {
-      this.emit({ kind: 'close-stream', stream: this.stream, reason });
+    if (reason !== null && this.dialer.hasStream) {
+      this.emit({ kind: 'close-stream', stream: this.dialer.stream, reason });
     }
-    this.hasStream = false;
+    this.dialer.hasStream = false;
     this.arbitration = null;
     this.transition('halted', cause);
     this.emit({ kind: 'halt', cause, holder });

@@ -197,3 +197,19 @@ export type PrimaryEffect =
   | { readonly kind: 'fence'; readonly cause: FenceCause; readonly holder: Holder | null }
   /** Exit in order: everything committed and released. */
   | { readonly kind: 'stop' };
+
+/** Figures for metrics and status. */
+export interface PrimaryFigures {
+  readonly state: PrimaryState;
+  readonly protection: Protection;
+  readonly epoch: bigint;
+  readonly lastSeq: bigint;
+  readonly committedSeq: bigint;
+  readonly receivedSeq: bigint;
+  readonly replayedSeq: bigint;
+  readonly unackedBytes: number;
+  readonly unreplayedBytes: number;
+  readonly heldBytes: number;
+  readonly lagMs: number;
+  readonly throttlePermille: number;
+}

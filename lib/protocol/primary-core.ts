@@ -12,29 +12,27 @@
  *
  * Invariant: released <= committed; while outputs wait, committed <= acked <= sent <= recorded.
  *
- * It is not the gate: it says up to which entry outputs may leave, the host holds the bytes. And
- * it is not the fence: a process that is stopped between effect and write can still speak late,
- * so every sink checks the epoch that an output carries.
+ * It is not the fence: a process that is stopped between effect and write can still speak late, so
+ * every sink checks the epoch that an output carries.
  */
 
 import { assert, unreachable } from '../base/assert.js';
 import type { Holder } from './arbiter.js';
 import { Arbitration } from './arbitration.js';
-import { Backlog } from './backlog.js';
 import { GuestControl } from './guest-control.js';
-import { assertLimits, lagGrainMs } from './limits.js';
-import type { PairLimits } from './limits.js';
+import { assertLimits, lagGrainMs, type PairLimits } from './limits.js';
+import { OutputGate } from './output-gate.js';
 import type {
   CloseReason,
   FenceCause,
   PrimaryEffect,
+  PrimaryFigures,
   PrimaryInput,
   PrimaryState,
   Protection,
   Takeover,
 } from './primary-contract.js';
-import type { AckMode, PrimaryPolicy } from './primary-policy.js';
-import { PRIMARY_POLICY } from './primary-policy.js';
+import { PRIMARY_POLICY, type AckMode, type PrimaryPolicy } from './primary-policy.js';
 import { PrimarySession } from './primary-session.js';
 import { PRIMARY_TRANSITIONS, protectionIn } from './primary-states.js';
 import { assertTransition } from './transition.js';
@@ -48,22 +46,6 @@ export interface PrimaryOptions {
   readonly policy?: PrimaryPolicy;
 }
 
-/** Figures for metrics and status. */
-export interface PrimaryFigures {
-  readonly state: PrimaryState;
-  readonly protection: Protection;
-  readonly epoch: bigint;
-  readonly lastSeq: bigint;
-  readonly committedSeq: bigint;
-  readonly receivedSeq: bigint;
-  readonly replayedSeq: bigint;
-  readonly unackedBytes: number;
-  readonly unreplayedBytes: number;
-  readonly heldBytes: number;
-  readonly lagMs: number;
-  readonly throttlePermille: number;
-}
-
 type Input<Kind extends PrimaryInput['kind']> = Extract<PrimaryInput, { readonly kind: Kind }>;
 
 export class PrimaryCore {
@@ -75,18 +57,16 @@ export class PrimaryCore {
   private currentState: PrimaryState;
   private epoch: bigint;
   private lastSeq: bigint;
-  /** Outputs marked up to here may leave. Invariant: <= lastSeq, never falls. */
-  private committedSeq: bigint;
+  private readonly gate: OutputGate;
   private hasOpened = false;
   /** Entry that began the protection of this epoch; null before it is logged. */
   private protectionSeq: bigint | null = null;
   private stopSeq: bigint | null = null;
   private session: PrimarySession | null = null;
   private arbitration: Arbitration | null = null;
-  private readonly held = new Backlog();
   private readonly guest: GuestControl;
   private steppedMs = 0;
-  private effects: PrimaryEffect[] = [];
+  private readonly effects: PrimaryEffect[] = [];
 
   constructor(options: PrimaryOptions) {
     assertLimits(options.limits);
@@ -98,7 +78,7 @@ export class PrimaryCore {
     this.currentState = this.takeover === null ? 'starting' : 'solo';
     this.epoch = this.takeover?.epoch ?? 0n;
     this.lastSeq = this.takeover?.lastSeq ?? 0n;
-    this.committedSeq = this.lastSeq;
+    this.gate = new OutputGate(this.lastSeq);
     if (this.takeover?.guestStopped === true) this.stopSeq = this.lastSeq;
   }
 
@@ -109,35 +89,27 @@ export class PrimaryCore {
   /** Carries out one input; the effects are to be done in their order before the next input. */
   step(input: PrimaryInput, nowMs: number): PrimaryEffect[] {
     if (this.currentState === 'fenced' || this.currentState === 'stopped') {
-      return input.kind === 'backup-opened' ? [close(input.session, this.farewell())] : [];
+      const reason = this.currentState === 'stopped' ? 'stopped' : 'not-primary';
+      return input.kind === 'backup-opened' ? [close(input.session, reason)] : [];
     }
     this.creditLag(input, nowMs);
     this.steppedMs = nowMs;
     this.take(input, nowMs);
     this.settle(nowMs);
-    const effects = this.effects;
-    this.effects = [];
-    return effects;
+    return this.effects.splice(0);
   }
 
   /** When the next `tick` is due at the latest; Infinity if nothing waits for time. */
   wakeAtMs(): number {
-    let wakeMs = this.arbitration?.wakeAtMs() ?? Infinity;
-    const session = this.session;
-    if (session !== null) {
-      wakeMs = Math.min(
-        wakeMs,
-        session.healthWakeAtMs(this.limits),
-        // A tick at least every heartbeat keeps the measure of the process's own pauses fine.
-        this.steppedMs + this.limits.heartbeatMs,
-        session.isBlocked ? Infinity : session.sentMs + this.limits.heartbeatMs,
-        this.guest.wakeAtMs(),
-      );
-      if (this.hasPending(session) && !session.isBlocked) {
-        wakeMs = Math.min(wakeMs, session.pendingSinceMs + this.limits.batchDelayMs);
-      }
-    }
-    return wakeMs;
+    const askMs = this.arbitration?.wakeAtMs() ?? Infinity;
+    if (this.session === null) return askMs;
+    return Math.min(
+      askMs,
+      this.session.wakeAtMs(this.lastSeq, this.limits),
+      this.guest.wakeAtMs(),
+      // A tick at least every heartbeat keeps the measure of the process's own pauses fine.
+      this.steppedMs + this.limits.heartbeatMs,
+    );
   }
 
   protection(): Protection {
@@ -151,12 +123,12 @@ export class PrimaryCore {
       protection: this.protection(),
       epoch: this.epoch,
       lastSeq: this.lastSeq,
-      committedSeq: this.committedSeq,
+      committedSeq: this.gate.committedSeq,
       receivedSeq: session?.receivedSeq ?? 0n,
       replayedSeq: session?.replayedSeq ?? 0n,
       unackedBytes: session?.unacked.bytes ?? 0,
       unreplayedBytes: session?.unreplayed.bytes ?? 0,
-      heldBytes: this.held.bytes,
+      heldBytes: this.gate.heldBytes,
       lagMs: session?.lagMs(nowMs) ?? 0,
       throttlePermille: this.guest.permille,
     };
@@ -250,8 +222,7 @@ export class PrimaryCore {
 
   private takeOutput(input: Input<'output'>, nowMs: number): void {
     assert(input.seq <= this.lastSeq, `output of entry ${input.seq} beyond ${this.lastSeq}`);
-    if (input.seq > this.committedSeq) this.held.push(input.seq, input.bytes, nowMs);
-    else this.emitRelease();
+    this.emit(...this.gate.hold(input, this.epoch, nowMs));
   }
 
   private takeOpened(input: Input<'backup-opened'>, nowMs: number): void {
@@ -362,12 +333,7 @@ export class PrimaryCore {
   }
 
   private commit(): void {
-    const committed = this.commitPoint();
-    if (committed > this.committedSeq) {
-      this.committedSeq = committed;
-      this.held.passTo(committed);
-      this.emitRelease();
-    }
+    this.emit(...this.gate.commit(this.commitPoint(), this.epoch));
     if (this.currentState !== 'protecting' || this.session === null) return;
     if (this.protectionSeq === null) return;
     if (this.policy.committed(this.session, this.ackMode) >= this.protectionSeq) {
@@ -376,46 +342,35 @@ export class PrimaryCore {
   }
 
   private commitPoint(): bigint {
-    if (this.currentState === 'starting') return this.committedSeq;
+    if (this.currentState === 'starting') return this.gate.committedSeq;
     if (!this.policy.outputsWait(this.currentState)) return this.lastSeq;
-    if (this.session === null) return this.committedSeq;
+    if (this.session === null) return this.gate.committedSeq;
     return this.policy.committed(this.session, this.ackMode);
-  }
-
-  private hasPending(session: PrimarySession): boolean {
-    return session.baseSeq !== null && session.sentSeq < this.lastSeq;
   }
 
   private flush(nowMs: number): void {
     const session = this.session;
     if (session === null || session.isBlocked) return;
-    const head = { session: session.id, epoch: this.epoch, releasedSeq: this.committedSeq };
-    if (this.hasPending(session)) {
-      const pending = {
-        bytes: session.pendingBytes,
-        ageMs: nowMs - session.pendingSinceMs,
-        hasOutputMark: session.pendingHasOutputMark,
-      };
-      if (this.policy.flushes(pending, this.limits)) {
-        const firstSeq = session.sentSeq + 1n;
-        this.emit({ kind: 'send-batch', ...head, firstSeq, lastSeq: this.lastSeq });
-        session.sent(this.lastSeq, nowMs);
-        return;
-      }
+    const { lastSeq, limits } = this;
+    const head = { session: session.id, epoch: this.epoch, releasedSeq: this.gate.committedSeq };
+    if (session.hasPending(lastSeq) && this.policy.flushes(session.pending(nowMs), limits)) {
+      const firstSeq = session.sentSeq + 1n;
+      this.emit({ kind: 'send-batch', ...head, firstSeq, lastSeq });
+      session.sent(lastSeq, nowMs);
+    } else if (nowMs - session.sentMs >= limits.heartbeatMs) {
+      session.sentMs = nowMs;
+      this.emit({ kind: 'send-heartbeat', ...head, lastSeq, timeMs: nowMs });
     }
-    if (nowMs - session.sentMs < this.limits.heartbeatMs) return;
-    session.sentMs = nowMs;
-    this.emit({ kind: 'send-heartbeat', ...head, lastSeq: this.lastSeq, timeMs: nowMs });
   }
 
   private steerGuest(nowMs: number): void {
     const isJoining = this.currentState === 'joining';
-    const load = { session: this.session, heldBytes: this.held.bytes, isJoining };
-    for (const effect of this.guest.steer(load, nowMs)) this.emit(effect);
+    const load = { session: this.session, heldBytes: this.gate.heldBytes, isJoining };
+    this.emit(...this.guest.steer(load, nowMs));
   }
 
   private stopInOrder(): void {
-    if (this.stopSeq === null || this.committedSeq < this.stopSeq) return;
+    if (this.stopSeq === null || this.gate.committedSeq < this.stopSeq) return;
     if (!PRIMARY_TRANSITIONS[this.currentState].includes('stopped')) return;
     if (this.session !== null) this.emit(close(this.session.id, 'stopped'));
     this.session = null;
@@ -423,17 +378,8 @@ export class PrimaryCore {
     this.emit({ kind: 'stop' });
   }
 
-  private emitRelease(): void {
-    this.emit({ kind: 'release', throughSeq: this.committedSeq, epoch: this.epoch });
-  }
-
   private isCurrent(session: number): boolean {
     return this.session?.id === session;
-  }
-
-  /** What a terminal primary tells a backup that still dials it. */
-  private farewell(): CloseReason {
-    return this.currentState === 'stopped' ? 'stopped' : 'not-primary';
   }
 
   private transition(to: PrimaryState, cause: string): void {
@@ -443,8 +389,8 @@ export class PrimaryCore {
     this.emit({ kind: 'transition', from, to, cause });
   }
 
-  private emit(effect: PrimaryEffect): void {
-    this.effects.push(effect);
+  private emit(...effects: readonly PrimaryEffect[]): void {
+    this.effects.push(...effects);
   }
 }
 

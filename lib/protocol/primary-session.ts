@@ -8,7 +8,13 @@
 import { assert } from '../base/assert.js';
 import { Backlog } from './backlog.js';
 import type { PairLimits } from './limits.js';
-import type { AckMode, AckView, BackupHealth, PrimaryPolicy } from './primary-policy.js';
+import type {
+  AckMode,
+  AckView,
+  BackupHealth,
+  PendingView,
+  PrimaryPolicy,
+} from './primary-policy.js';
 
 export class PrimarySession {
   readonly id: number;
@@ -26,9 +32,9 @@ export class PrimarySession {
   /** Entries that the backup's machine has not applied. */
   readonly unreplayed = new Backlog();
   /** Bytes and age of what was not yet given to the transport. */
-  pendingBytes = 0;
-  pendingSinceMs = 0;
-  pendingHasOutputMark = false;
+  private pendingBytes = 0;
+  private pendingSinceMs = 0;
+  private pendingHasOutputMark = false;
   /** The transport asked to wait. */
   isBlocked = false;
   heardMs: number;
@@ -116,8 +122,30 @@ export class PrimarySession {
     };
   }
 
-  /** When `health` next reaches one of its limits if nothing is heard. */
-  healthWakeAtMs(limits: PairLimits): number {
+  /** Whether entries up to `lastSeq` wait to be sent. */
+  hasPending(lastSeq: bigint): boolean {
+    return this.baseSeq !== null && this.sentSeq < lastSeq;
+  }
+
+  pending(nowMs: number): PendingView {
+    return {
+      bytes: this.pendingBytes,
+      ageMs: nowMs - this.pendingSinceMs,
+      hasOutputMark: this.pendingHasOutputMark,
+    };
+  }
+
+  /** When something is to be sent, or a limit of `health` is reached if nothing is heard. */
+  wakeAtMs(lastSeq: bigint, limits: PairLimits): number {
+    const healthMs = this.healthWakeAtMs(limits);
+    if (this.isBlocked) return healthMs;
+    const sendMs = this.hasPending(lastSeq)
+      ? this.pendingSinceMs + limits.batchDelayMs
+      : this.sentMs + limits.heartbeatMs;
+    return Math.min(healthMs, sendMs);
+  }
+
+  private healthWakeAtMs(limits: PairLimits): number {
     let wakeMs = this.heardMs + limits.backupSilentMs;
     if (!this.isLoaded()) return Math.min(wakeMs, this.openedMs + limits.joinMs);
     const ackOldest = this.unacked.oldestMs();

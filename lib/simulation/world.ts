@@ -22,14 +22,17 @@ import {
 } from './checkers/promptness.js';
 import { TruthfulStatus, mayPromote } from './checkers/truthful-status.js';
 import type { View } from './checkers/view.js';
-import { Client, Heard, Sink } from './client.js';
+import { Audience } from './audience.js';
+import type { Client, Heard } from './client.js';
 import type { Configuration } from './configuration.js';
 import { Replica } from './entry.js';
 import type { Entry } from './entry.js';
 import type { Fault } from './faults.js';
 import { Guest, mix } from './guest.js';
 import { Network } from './network.js';
+import { Nemesis } from './nemesis.js';
 import type { Stream } from './network.js';
+import type { SimulatedNode } from './node.js';
 import { PrimaryRole } from './primary-role.js';
 import { Process } from './process.js';
 import { Random } from './random.js';
@@ -42,7 +45,6 @@ const STREAM_OF_ARBITER = 3;
 const STREAM_OF_ROLES = 4;
 const STREAM_OF_CLOCKS = 5;
 
-const CLIENT_DELAY_MS = 0.3;
 const SAMPLE_MS = 25;
 /** Transactions that every client must complete after the faults have ended. */
 const TRANSACTIONS_AFTER_HEAL = 3;
@@ -71,15 +73,6 @@ export interface Result {
   readonly transitions: ReadonlySet<string>;
 }
 
-interface Node {
-  readonly id: number;
-  lives: number;
-  role: PrimaryRole | BackupRole | null;
-  /** Clients can't reach it. */
-  isIsolated: boolean;
-  strike: Extract<Fault, { readonly kind: 'strike' }> | null;
-}
-
 export class World implements Surroundings, View {
   readonly agenda = new Agenda();
   readonly network: Network;
@@ -87,12 +80,11 @@ export class World implements Surroundings, View {
   readonly random: Random;
   readonly configuration: Configuration;
   readonly rules: Rules;
-  readonly heard = new Heard();
-  readonly clients: Client[] = [];
+  private readonly audience: Audience;
+  private readonly nemesis: Nemesis;
   readonly observe = this;
   private readonly clocks: Random;
-  private readonly nodes: Node[];
-  private readonly recorder: Sink;
+  private readonly nodes: readonly SimulatedNode[];
   private readonly oneVoice = new OneVoice();
   private readonly losers = new Losers();
   private readonly status = new TruthfulStatus();
@@ -129,11 +121,22 @@ export class World implements Surroundings, View {
       isIsolated: false,
       strike: null,
     }));
-    const complain = (what: string): void => this.violation(what);
-    this.recorder = new Sink(this.heard, rules.world.sinksFence, complain);
-    for (let id = 0; id < configuration.clients; id += 1) {
-      this.clients.push(new Client(id, new Sink(this.heard, rules.world.sinksFence, complain)));
-    }
+    this.audience = new Audience({
+      agenda: this.agenda,
+      configuration,
+      nodes: this.nodes,
+      fences: rules.world.sinksFence,
+      violation: (what) => this.violation(what),
+      advanced: (client) => this.digest(30, client.sequence),
+    });
+    this.nemesis = new Nemesis({
+      agenda: this.agenda,
+      network: this.network,
+      arbiter: this.arbiter,
+      nodes: this.nodes,
+      kill: (node) => this.crash(node),
+      pause: (process, forMs) => this.pause(process, forMs),
+    });
   }
 
   /** Runs to the end, or to the first violation. */
@@ -146,7 +149,7 @@ export class World implements Surroundings, View {
     if (configuration.elderAtMs !== Infinity) {
       agenda.at(configuration.elderAtMs, () => this.crash(this.node(configuration.nodes - 1)));
     }
-    for (const client of this.clients) agenda.after(20, () => this.attempt(client));
+    this.audience.start();
     for (const fault of configuration.faults) agenda.at(fault.atMs, () => this.strike(fault));
     if (configuration.powerOffAtMs !== Infinity) {
       agenda.at(configuration.powerOffAtMs, () => this.powerOff());
@@ -176,6 +179,14 @@ export class World implements Surroundings, View {
 
   get nowMs(): number {
     return this.agenda.nowMs;
+  }
+
+  get heard(): Heard {
+    return this.audience.heard;
+  }
+
+  get clients(): readonly Client[] {
+    return this.audience.clients;
   }
 
   get primaries(): readonly PrimaryRole[] {
@@ -235,26 +246,18 @@ export class World implements Surroundings, View {
     if (this.outcome !== null) return;
     this.oneVoice.emitted(this, process, emission.epoch);
     this.digest(12, emission.offset);
-    const isHeard = this.recorder.accept(emission) !== null;
-    if (!isHeard) this.violation(`output from ${this.recorder.offset} on never left`);
-    const node = this.node(process.node);
-    if (node.isIsolated) return;
-    this.agenda.after(CLIENT_DELAY_MS, () => {
-      for (const client of this.clients) {
-        if (only === null || only === client.id) this.deliver(client, process, emission);
-      }
-    });
+    this.audience.hear(this.node(process.node), emission, only);
   }
 
   answerClient(id: number, sequence: number): void {
-    const client = present(this.clients[id], 'client');
-    if (client.sequence === sequence) this.advance(client);
+    this.audience.answer(id, sequence);
   }
 
   exit(process: Process, cause: string): void {
     this.trace(process, 13, () => `exits, ${cause}`);
     if (cause === 'stopped' && this.primaries.some((role) => role.process === process)) {
       this.stoppedAtMs = this.nowMs;
+      this.audience.leave();
     }
     const node = this.node(process.node);
     node.role = null;
@@ -304,11 +307,11 @@ export class World implements Surroundings, View {
     checkSuspicion(this, process, stream);
   }
 
-  private node(id: number): Node {
+  private node(id: number): SimulatedNode {
     return present(this.nodes[id], `node ${id}`);
   }
 
-  private newProcess(node: Node): Process {
+  private newProcess(node: SimulatedNode): Process {
     node.lives += 1;
     this.lives += 1;
     const clock = { offsetMs: this.clocks.span(0, 1e6), rate: this.clocks.span(0.99, 1.01) };
@@ -322,7 +325,7 @@ export class World implements Surroundings, View {
     role.start();
   }
 
-  private startBackup(node: Node): void {
+  private startBackup(node: SimulatedNode): void {
     if (node.role !== null || this.nowMs > this.stoppedAtMs) return;
     const addresses = this.nodes.filter((other) => other !== node).map(({ id }) => `n${id}`);
     const isElder = node.id > 0 && this.nowMs >= this.configuration.elderAtMs;
@@ -333,52 +336,17 @@ export class World implements Surroundings, View {
     role.start();
   }
 
-  private restart(node: Node): void {
+  private restart(node: SimulatedNode): void {
     this.agenda.after(this.configuration.restartMs, () => this.startBackup(node));
   }
 
   private strike(fault: Fault): void {
     this.digest(20, fault.atMs);
     this.line('fault', JSON.stringify(fault));
-    switch (fault.kind) {
-      case 'crash':
-        return this.crash(this.node(fault.node));
-      case 'pause': {
-        const { role } = this.node(fault.node);
-        if (role !== null) this.pause(role.process, fault.forMs);
-        return;
-      }
-      case 'strike':
-        this.node(fault.node).strike = fault;
-        return;
-      case 'cut':
-        this.cut(fault.from, fault.to, fault.forMs);
-        if (fault.isMutual) this.cut(fault.to, fault.from, fault.forMs);
-        return;
-      case 'reset':
-        return this.network.reset(fault.from, fault.to);
-      case 'deafen':
-        this.arbiter.setReachable(fault.node, false);
-        this.agenda.after(fault.forMs, () => this.arbiter.setReachable(fault.node, true));
-        return;
-      case 'isolate':
-        this.node(fault.node).isIsolated = true;
-        this.agenda.after(fault.forMs, () => (this.node(fault.node).isIsolated = false));
-        return;
-      case 'corrupt':
-        this.network.link(fault.from, fault.to).corruption = fault.how;
-        return;
-      case 'flip': {
-        const { role } = this.node(fault.node);
-        if (role?.kind !== 'backup') return;
-        role.replica.guest.flip(fault.bit);
-        role.replica.isFlipped = true;
-        return;
-      }
-    }
+    this.nemesis.strike(fault);
   }
 
-  private crash(node: Node): void {
+  private crash(node: SimulatedNode): void {
     const { role } = node;
     if (role === null) return;
     this.status.check(this);
@@ -395,11 +363,6 @@ export class World implements Surroundings, View {
     this.agenda.after(forMs, () => process.resume());
   }
 
-  private cut(from: number, to: number, forMs: number): void {
-    this.network.setLink(from, to, false);
-    this.agenda.after(forMs, () => this.network.setLink(from, to, true));
-  }
-
   private powerOff(): void {
     for (const primary of this.primaries) primary.powerOff();
   }
@@ -407,18 +370,7 @@ export class World implements Surroundings, View {
   /** All faults end; what is down comes back. */
   private heal(): void {
     this.line('world', 'heals');
-    for (const { id } of this.nodes) {
-      this.arbiter.setReachable(id, true);
-      for (let other = 0; other < this.nodes.length; other += 1) {
-        this.network.setLink(id, other, true);
-        this.network.link(id, other).corruption = 'none';
-      }
-    }
-    for (const node of this.nodes) {
-      node.isIsolated = false;
-      node.strike = null;
-      node.role?.process.resume();
-    }
+    this.nemesis.heal();
     if (this.mayGoOn()) {
       this.goals = this.clients.map((client) => client.sequence + TRANSACTIONS_AFTER_HEAL);
     }
@@ -484,40 +436,6 @@ export class World implements Surroundings, View {
     if (this.goals !== null && !isServed && !hasPast) {
       this.violation('all faults are over, but the service has not come back');
     }
-  }
-
-  private attempt(client: Client): void {
-    if (this.nowMs > this.stoppedAtMs) return;
-    const attempt = client.begin();
-    const node = this.node(client.target);
-    const { role } = node;
-    if (role?.kind === 'primary' && !node.isIsolated) {
-      const { sequence, sink } = client;
-      this.agenda.after(CLIENT_DELAY_MS, () => {
-        role.process.act(() => role.request(client.id, sequence, sink.offset));
-      });
-    }
-    this.agenda.after(this.configuration.clientTimeoutMs, () => {
-      if (!client.isCurrent(attempt)) return;
-      client.target = (client.target + 1) % this.nodes.length;
-      this.attempt(client);
-    });
-  }
-
-  private deliver(client: Client, process: Process, emission: Emission): void {
-    const fresh = client.sink.accept(emission);
-    if (fresh === null || fresh.length === 0) return;
-    const hasMoved = client.target !== process.node;
-    client.target = process.node;
-    if (client.isAnsweredBy(fresh)) this.advance(client);
-    else if (hasMoved) this.attempt(client);
-  }
-
-  private advance(client: Client): void {
-    client.sequence += 1;
-    client.begin();
-    this.digest(30, client.sequence);
-    this.agenda.after(this.configuration.thinkMs, () => this.attempt(client));
   }
 
   private digest(code: number, value: number): void {
