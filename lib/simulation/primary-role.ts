@@ -8,11 +8,11 @@
 import { PrimaryCore } from '../protocol/primary-core.js';
 import type { PrimaryEffect, PrimaryInput } from '../protocol/primary-contract.js';
 import { Driver } from './driver.js';
-import { ENTRY_BYTES } from './entry.js';
-import type { Entry, EntryKind, Message, Replica } from './entry.js';
+import { ENTRY_BYTES, type Entry, type EntryKind, type Message, type Replica } from './entry.js';
 import type { Stream } from './network.js';
 import type { Process } from './process.js';
 import type { Surroundings, TakeoverOrder } from './surroundings.js';
+import { ThrottleTurns } from './throttle-turns.js';
 
 /** Slices between two comparisons of state. */
 const SLICES_PER_HASH = 6;
@@ -50,9 +50,7 @@ export class PrimaryRole {
   /** World time at which an ack last moved a watermark, for the checkers. */
   ackedAtMs = 0;
   heardAtMs = 0;
-  /** Changes of the throttle's direction, with their time. */
-  readonly throttleTurnsMs: number[] = [];
-  private throttleDirection = 0;
+  readonly throttleTurns = new ThrottleTurns();
 
   constructor(
     process: Process,
@@ -172,10 +170,9 @@ export class PrimaryRole {
         return surroundings.observe.transition(process, 'primary', effect);
       case 'claim':
         surroundings.observe.claimed(process, effect.generation);
-        surroundings.claim(process, effect.generation, (answer) =>
+        return surroundings.claim(process, effect.generation, (answer) =>
           this.driver.give({ kind: 'claimed', generation: effect.generation, answer }),
         );
-        return;
       case 'log-epoch':
         return this.logEpoch(effect.epoch);
       case 'release':
@@ -183,7 +180,8 @@ export class PrimaryRole {
       case 'resend':
         return this.resend(effect.afterSeq, effect.epoch);
       case 'set-throttle':
-        return this.setThrottle(effect.permille);
+        this.permille = effect.permille;
+        return this.throttleTurns.set(effect.permille, surroundings.agenda.nowMs);
       case 'pause-guest':
       case 'resume-guest':
         this.isPaused = effect.kind === 'pause-guest';
@@ -372,9 +370,8 @@ export class PrimaryRole {
 
   /** An output mark is on its way before anything else happens. */
   private checkSent(seq: number): void {
-    const { state } = this.core;
-    const mustBeSent = state === 'protected' && this.blocked.size === 0 && this.process.isRunning;
-    if (mustBeSent && this.sentSeq < seq) {
+    if (this.core.state !== 'protected' || this.blocked.size > 0) return;
+    if (this.process.isRunning && this.sentSeq < seq) {
       this.surroundings.violation(`the output mark ${seq} was not sent at once`);
     }
   }
@@ -399,14 +396,5 @@ export class PrimaryRole {
   private emitFrom(offset: number, client: number | null): void {
     const items = this.replica.guest.outputs.slice(offset, this.releasedOffset);
     this.surroundings.emit(this.process, { epoch: this.speaksIn, offset, items }, client);
-  }
-
-  private setThrottle(permille: number): void {
-    const direction = Math.sign(permille - this.permille);
-    if (this.throttleDirection !== 0 && direction !== this.throttleDirection) {
-      this.throttleTurnsMs.push(this.surroundings.agenda.nowMs);
-    }
-    this.throttleDirection = direction;
-    this.permille = permille;
   }
 }

@@ -12,6 +12,7 @@ import { BackupRole } from './backup-role.js';
 import { Losers } from './checkers/arbitration.js';
 import { checkQueues } from './checkers/bounded-queues.js';
 import { checkReplayed } from './checkers/equal-state.js';
+import { Liveness } from './checkers/liveness.js';
 import { OneVoice } from './checkers/one-voice.js';
 import { checkOutput, checkTransactions } from './checkers/output-safety.js';
 import {
@@ -20,23 +21,21 @@ import {
   checkSuspicion,
   checkThrottle,
 } from './checkers/promptness.js';
-import { TruthfulStatus, mayPromote } from './checkers/truthful-status.js';
+import { TruthfulStatus } from './checkers/truthful-status.js';
 import type { View } from './checkers/view.js';
 import { Audience } from './audience.js';
 import type { Client, Heard } from './client.js';
 import type { Configuration } from './configuration.js';
-import { Replica } from './entry.js';
-import type { Entry } from './entry.js';
+import { Replica, type Entry } from './entry.js';
 import type { Fault } from './faults.js';
 import { Guest, mix } from './guest.js';
-import { Network } from './network.js';
 import { Nemesis } from './nemesis.js';
-import type { Stream } from './network.js';
+import { Network, type Stream } from './network.js';
 import type { SimulatedNode } from './node.js';
 import { PrimaryRole } from './primary-role.js';
 import { Process } from './process.js';
 import { Random } from './random.js';
-import { SimulatedArbiter, holderOf } from './simulated-arbiter.js';
+import { SimulatedArbiter } from './simulated-arbiter.js';
 import type { Emission, Rules, Surroundings, TakeoverOrder, Transition } from './surroundings.js';
 
 /** Streams of randomness by purpose; see random.ts. */
@@ -46,8 +45,6 @@ const STREAM_OF_ROLES = 4;
 const STREAM_OF_CLOCKS = 5;
 
 const SAMPLE_MS = 25;
-/** Transactions that every client must complete after the faults have ended. */
-const TRANSACTIONS_AFTER_HEAL = 3;
 
 /** Epoch that a node of a previous life has in its files. */
 const ELDER_EPOCH = 9n;
@@ -88,14 +85,13 @@ export class World implements Surroundings, View {
   private readonly oneVoice = new OneVoice();
   private readonly losers = new Losers();
   private readonly status = new TruthfulStatus();
+  private readonly liveness = new Liveness();
   private readonly found: string[] = [];
   private readonly transitions = new Set<string>();
   private readonly print: ((line: string) => void) | null;
   private traceDigest = 0;
   private failovers = 0;
-  private lives = 0;
   private stoppedAtMs = Infinity;
-  private goals: number[] | null = null;
   private protectedSinceMs = Infinity;
   private outcome: Outcome | null = null;
 
@@ -195,10 +191,6 @@ export class World implements Surroundings, View {
 
   get backups(): readonly BackupRole[] {
     return this.nodes.flatMap(({ role }) => (role?.kind === 'backup' ? [role] : []));
-  }
-
-  runningSinceMs(process: Process): number {
-    return process.runningSinceMs;
   }
 
   violation(what: string): void {
@@ -313,7 +305,6 @@ export class World implements Surroundings, View {
 
   private newProcess(node: SimulatedNode): Process {
     node.lives += 1;
-    this.lives += 1;
     const clock = { offsetMs: this.clocks.span(0, 1e6), rate: this.clocks.span(0.99, 1.01) };
     return new Process(this.agenda, { node: node.id, life: node.lives }, clock);
   }
@@ -371,26 +362,7 @@ export class World implements Surroundings, View {
   private heal(): void {
     this.line('world', 'heals');
     this.nemesis.heal();
-    if (this.mayGoOn()) {
-      this.goals = this.clients.map((client) => client.sequence + TRANSACTIONS_AFTER_HEAL);
-    }
-  }
-
-  /** Whether some living process has, or can get, the newest epoch. */
-  private mayGoOn(): boolean {
-    const newest = this.arbiter.newest();
-    if (newest === null) return this.primaries.length > 0;
-    const { generation, holder } = newest;
-    const owner = this.nodes.find(
-      ({ role }) =>
-        role !== null &&
-        holderOf(role.process).address === holder.address &&
-        holderOf(role.process).incarnation === holder.incarnation,
-    );
-    if (owner !== undefined) return true;
-    return this.backups.some(
-      (backup) => mayPromote(backup) && Number(backup.core.figures().epoch) === generation,
-    );
+    this.liveness.faultsEnded(this);
   }
 
   private sample(): void {
@@ -402,40 +374,15 @@ export class World implements Surroundings, View {
       checkHearing(this, primary);
       if (isCalm) checkThrottle(this, primary, this.protectedSinceMs);
     }
-    if (this.isGoalReached()) {
+    if (this.found.length === 0 && this.liveness.isReached(this)) {
       this.conclude();
       this.outcome = 'served';
     }
     if (this.nowMs > this.stoppedAtMs + 500) this.outcome = 'stopped';
   }
 
-  private isGoalReached(): boolean {
-    const { goals, configuration } = this;
-    if (goals === null || this.found.length > 0) return false;
-    if (this.clients.some((client, index) => client.sequence < (goals[index] ?? 0))) return false;
-    const peers = configuration.nodes - (configuration.incompatibleNode >= 0 ? 1 : 0);
-    if (peers < 2 || configuration.snapshotFails) return true;
-    return this.primaries.some((primary) => primary.core.state === 'protected');
-  }
-
-  /** The end: the machine that goes on explains everything, and it does go on. */
   private conclude(): void {
-    const speaking = this.primaries.filter(({ core }) => core.state !== 'fenced');
-    const newest = speaking.reduce<PrimaryRole | null>(
-      (best, role) =>
-        best === null || role.core.figures(0).epoch > best.core.figures(0).epoch ? role : best,
-      null,
-    );
-    if (newest !== null && newest.core.state !== 'starting') {
-      checkOutput(this, newest.replica, newest.process.name);
-      checkTransactions(this, newest.replica, newest.process.name);
-    }
-    const isServed = this.isGoalReached() || this.stoppedAtMs !== Infinity;
-    const { staleGenerations, elderAtMs } = this.configuration;
-    const hasPast = staleGenerations.length > 0 || elderAtMs !== Infinity;
-    if (this.goals !== null && !isServed && !hasPast) {
-      this.violation('all faults are over, but the service has not come back');
-    }
+    this.liveness.conclude(this, this.stoppedAtMs !== Infinity);
   }
 
   private digest(code: number, value: number): void {

@@ -19,7 +19,7 @@ const TURNS_LIMIT = 10;
 export function checkHearing(view: View, primary: PrimaryRole): void {
   if (!primary.process.isRunning || primary.core.state !== 'protected') return;
   const { limits } = view.configuration;
-  const heardMs = Math.max(primary.heardAtMs, view.runningSinceMs(primary.process));
+  const heardMs = Math.max(primary.heardAtMs, primary.process.runningSinceMs);
   if (view.nowMs - heardMs > limits.backupSilentMs + limits.heartbeatMs + MARGIN_MS) {
     view.violation(`${primary.process.name} has not noticed that its backup is silent`);
   }
@@ -41,7 +41,7 @@ export function checkSuspicion(view: View, process: Process, stream: Stream): vo
   const { limits } = view.configuration;
   const there = view.network.link(primary.node, process.node);
   const back = view.network.link(process.node, primary.node);
-  const calmSinceMs = Math.max(view.runningSinceMs(primary), there.upSinceMs, back.upSinceMs);
+  const calmSinceMs = Math.max(primary.runningSinceMs, there.upSinceMs, back.upSinceMs);
   const isCalm = there.isUp && back.isUp && view.nowMs - calmSinceMs > limits.suspectMs + MARGIN_MS;
   if (isCalm && stream.isOpen[1]) {
     view.violation(`${process.name} suspects ${primary.name}, which could be heard all the time`);
@@ -57,7 +57,7 @@ export function checkThrottle(view: View, primary: PrimaryRole, calmSinceMs: num
   if (lagMs > limits.lagTargetMs * LAG_LIMIT_TARGETS) {
     view.violation(`${primary.process.name} lets its backup lag by ${Math.round(lagMs)} ms`);
   }
-  const turns = primary.throttleTurnsMs.filter((atMs) => atMs > view.nowMs - TURNS_WINDOW_MS);
+  const turns = primary.throttleTurns.atMs.filter((atMs) => atMs > view.nowMs - TURNS_WINDOW_MS);
   if (turns.length > TURNS_LIMIT) {
     view.violation(`${primary.process.name} turned its throttle ${turns.length} times in a second`);
   }

@@ -23,10 +23,7 @@ export class TruthfulStatus {
         continue;
       }
       const { limits } = view.configuration;
-      const knownMs = Math.max(
-        this.trueAtMs.get(primary) ?? 0,
-        view.runningSinceMs(primary.process),
-      );
+      const knownMs = Math.max(this.trueAtMs.get(primary) ?? 0, primary.process.runningSinceMs);
       if (view.nowMs - knownMs > limits.backupSilentMs + limits.heartbeatMs + MARGIN_MS) {
         view.violation(`${primary.process.name} says protected, and nobody could go on`);
       }

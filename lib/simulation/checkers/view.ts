@@ -7,7 +7,6 @@ import type { Client, Heard } from '../client.js';
 import type { Configuration } from '../configuration.js';
 import type { Network } from '../network.js';
 import type { PrimaryRole } from '../primary-role.js';
-import type { Process } from '../process.js';
 import type { SimulatedArbiter } from '../simulated-arbiter.js';
 
 export interface View {
@@ -20,7 +19,5 @@ export interface View {
   /** Roles of living processes. */
   readonly primaries: readonly PrimaryRole[];
   readonly backups: readonly BackupRole[];
-  /** World time at which the process last began to run. */
-  runningSinceMs(process: Process): number;
   violation(what: string): void;
 }
