@@ -14,7 +14,7 @@ import {
   type BlockContext,
   type Unit,
 } from './context.js';
-import { hasPlainMemory, PLAIN, type Environment } from './environment.js';
+import { hasPlainMemory, mayReadCode, PLAIN, type Environment } from './environment.js';
 import { Random } from './random.js';
 import { randomFloatRegister, randomInteger } from './operand.js';
 import { controlUnit } from './unit-control.js';
@@ -54,8 +54,15 @@ export function makeBlock(
   const mode = random.oneIn(12) ? random.below(8) : random.below(5);
   const fcsr = (mode << 5) | random.below(32);
 
-  const hasAtomics = hasPlainMemory(environment);
-  const context: BlockContext = { random, pointer, pointerSkew, hasAtomics, unit: 0, unitCount };
+  const context: BlockContext = {
+    random,
+    pointer,
+    pointerSkew,
+    hasAtomics: hasPlainMemory(environment),
+    hasPatches: mayReadCode(environment),
+    unit: 0,
+    unitCount,
+  };
   const units: Unit[] = [];
   for (; context.unit < unitCount; context.unit++) units.push(randomUnit(context));
   return { seed, state: { integer, float, fcsr }, environment, units };

@@ -23,6 +23,8 @@ export interface BlockContext {
   readonly pointerSkew: number;
   /** Atomic operations may be made. */
   readonly hasAtomics: boolean;
+  /** Code that changes itself may be made. */
+  readonly hasPatches: boolean;
   /** Index of the unit being made, and how many there are. */
   unit: number;
   readonly unitCount: number;

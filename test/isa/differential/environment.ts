@@ -101,6 +101,14 @@ export function hasPlainMemory({ privilege, translation, mstatus, pages }: Envir
   });
 }
 
+/**
+ * True if a block may read its own code as data. With MPRV it may not: QEMU 7.2 takes what a fetch
+ * in machine mode has left in its TLB for a translation of the load.
+ */
+export function mayReadCode({ mstatus }: Environment): boolean {
+  return (mstatus & MSTATUS_MPRV) === 0;
+}
+
 /** The value of mstatus to enter the block from. */
 export function entryMstatus({ mstatus, privilege }: Environment): number {
   return mstatus | (privilege << 11);

@@ -1,6 +1,7 @@
 /**
  * Random units that leave the straight line: branches, jumps with and without link in all
- * lengths, fences, environment calls, breakpoints, and encodings that must be refused.
+ * lengths, fences, code that changes itself, environment calls, breakpoints, and encodings that
+ * must be refused.
  */
 
 import {
@@ -13,7 +14,7 @@ import {
   type Unit,
 } from './context.js';
 import * as short from './compressed.js';
-import { BRANCHES, bType, iType, jal, uType } from './encode.js';
+import { BRANCHES, bType, iType, jal, rType, sType, uType } from './encode.js';
 
 const AUIPC = 0x17;
 const JALR = 0x67;
@@ -49,7 +50,7 @@ const ILLEGAL: readonly number[] = [
 
 export function controlUnit(context: BlockContext): Unit {
   const { random } = context;
-  switch (random.below(12)) {
+  switch (random.below(13)) {
     case 0:
     case 1:
     case 2:
@@ -66,6 +67,8 @@ export function controlUnit(context: BlockContext): Unit {
     case 8:
       return [fence(context)];
     case 9:
+      return context.hasPatches ? patchedCode(context) : [fence(context)];
+    case 10:
       return [
         random.pick([
           fixed('ecall', 0x00000073),
@@ -73,7 +76,7 @@ export function controlUnit(context: BlockContext): Unit {
           fixed('c.ebreak', short.C_EBREAK),
         ]),
       ];
-    case 10: {
+    case 11: {
       const word = random.pick(ILLEGAL);
       return [fixed(`illegal 0x${word.toString(16)}`, word)];
     }
@@ -86,6 +89,38 @@ function fence({ random }: BlockContext): ReturnType<typeof fixed> {
   if (random.oneIn(16)) return fixed('fence.i', 0x0000100f);
   const sets = random.below(256);
   return fixed(`fence 0x${sets.toString(16)}`, iType(0x0f, 0, 0, 0, sets));
+}
+
+/**
+ * Code that changes itself: flips bits in the constant of an ADDI, FENCE.I, and runs it. Run
+ * again, it flips them back. Where code may not be written it stays as it is.
+ */
+function patchedCode(context: BlockContext): Unit {
+  const { random } = context;
+  const base = realDestination(context);
+  const word = otherThan(context, [base]);
+  const flip = otherThan(context, [base, word]);
+  const rd = anyDestination(context);
+  const constant = random.below(0x800);
+  const bits = random.between(1, 0xfff);
+  // From the AUIPC to the ADDI: six instructions of four bytes.
+  const distance = 24;
+  return [
+    fixed(`auipc x${base}, 0`, uType(AUIPC, base, 0)),
+    fixed(`lw x${word}, ${distance}(x${base})`, iType(0x03, 2, word, base, distance)),
+    fixed(`lui x${flip}, 0x${(bits << 8).toString(16)}`, uType(0x37, flip, bits << 8)),
+    fixed(`xor x${word}, x${word}, x${flip}`, rType(0x33, 4, 0, word, word, flip)),
+    fixed(`sw x${word}, ${distance}(x${base})`, sType(0x23, 2, base, word, distance)),
+    fixed('fence.i', 0x0000100f),
+    fixed(`addi x${rd}, x0, ${constant} (patched)`, iType(0x13, 0, rd, 0, constant)),
+  ];
+}
+
+function otherThan(context: BlockContext, taken: readonly number[]): number {
+  for (;;) {
+    const register = realDestination(context);
+    if (!taken.includes(register)) return register;
+  }
 }
 
 function branch(context: BlockContext): Unit {
