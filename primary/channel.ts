@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import { present } from '../lib/base/assert.js';
 import { LOG_FORMAT_VERSION } from '../lib/event/event.js';
 import { toHex } from '../lib/host/log-store/sha256.js';
+import { CoreDriver } from '../lib/node/core-driver.js';
 import type { HartPort } from '../lib/node/hart-port.js';
 import type { LogTail } from '../lib/node/log-tail.js';
 import type { Node } from '../lib/node/node.js';
@@ -46,7 +47,8 @@ interface Session {
   mismatch: string;
   isOver: boolean;
   address: string;
-  lastRttNs: bigint;
+  /** What the next measured acknowledgement must name, and when it was sent; null for none. */
+  measured: { readonly seq: bigint; readonly heartbeatNs: bigint; readonly sentMs: number } | null;
   ackedSteps: readonly bigint[];
 }
 
@@ -144,6 +146,8 @@ export class PrimaryChannel {
     const session = this.sessions.get(effect.session);
     if (session === undefined) return;
     const { epoch, releasedSeq } = effect;
+    const sentMs = CoreDriver.nowMs();
+    session.measured ??= { seq: effect.lastSeq, heartbeatNs: 0n, sentMs };
     const batches = this.options.tail.range(effect.firstSeq, effect.lastSeq);
     for (let from = 0; from < batches.length;) {
       let bytes = 0;
@@ -174,6 +178,7 @@ export class PrimaryChannel {
     const { epoch, lastSeq: recordedSeq, releasedSeq } = effect;
     const steps = [...this.options.hart.progress().steps];
     const sentNs = process.hrtime.bigint();
+    session.measured ??= { seq: 0n, heartbeatNs: sentNs, sentMs: CoreDriver.nowMs() };
     this.write(session, 128, {
       $case: 'heartbeat',
       value: { epoch, recordedSeq, steps, sentNs, releasedSeq },
@@ -211,7 +216,7 @@ export class PrimaryChannel {
       mismatch: this.mismatchOf(hello),
       isOver: false,
       address: hello.address,
-      lastRttNs: 0n,
+      measured: null,
       ackedSteps: [],
     };
     this.sessions.set(id, session);
@@ -259,10 +264,15 @@ export class PrimaryChannel {
   private takeAck(session: Session, ack: Ack): void {
     const { tail, node, give } = this.options;
     session.ackedSteps = ack.steps;
-    if (ack.heartbeatSentNs > session.lastRttNs) {
-      session.lastRttNs = ack.heartbeatSentNs;
-      const rtt = Number(process.hrtime.bigint() - ack.heartbeatSentNs) / 1e9;
-      if (rtt >= 0) node.metrics.observe('lockstep_heartbeat_rtt_seconds', {}, rtt);
+    const { measured } = session;
+    const isAnswered =
+      measured !== null &&
+      ack.receivedSeq >= measured.seq &&
+      ack.heartbeatSentNs >= measured.heartbeatNs;
+    if (isAnswered) {
+      session.measured = null;
+      const seconds = (CoreDriver.nowMs() - measured.sentMs) / 1000;
+      node.metrics.observe('lockstep_ack_rtt_seconds', {}, seconds);
     }
     // A backup that still loads its snapshot holds nothing, and says so.
     const hash = ack.receivedSeq === 0n ? null : tail.hashAt(ack.receivedSeq);

@@ -8,25 +8,34 @@ import { Node, type NodeOptions } from '../lib/node/node.js';
 import { statusOfStop } from '../lib/node/stop-status.js';
 import { Primary } from './primary.js';
 
+export interface PrimaryRun {
+  /** The machine to go on with, instead of one that powers on. */
+  readonly snapshot?: Uint8Array;
+  /** Told where the node serves. */
+  readonly onReady?: (address: string) => void;
+}
+
 /**
- * Runs until the guest ends in order, and gives its status. `onReady` is told where the node
- * serves. Errors: whatever keeps a node from
+ * Runs until the guest ends in order, and gives its status. Errors: whatever keeps a node from
  * opening or a machine from being built; FENCED if another node has taken over.
  */
 export async function runPrimary(
   options: NodeOptions,
   spec: MachineSpec,
   journal: Journal,
-  onReady: (address: string) => void = () => undefined,
+  { snapshot, onReady }: PrimaryRun = {},
 ): Promise<number> {
   journal.role = 'primary';
   const node = await Node.open(options, journal);
   try {
-    const primary = await Primary.powerOn(node, spec);
+    const primary =
+      snapshot === undefined
+        ? await Primary.powerOn(node, spec)
+        : await Primary.restore(node, spec, snapshot);
     try {
       primary.start();
       node.announceReady({ digest: primary.digest, log: primary.logDirectory ?? 'none' });
-      onReady(node.address);
+      onReady?.(node.address);
       return statusOfStop(await primary.done);
     } finally {
       await primary.close();

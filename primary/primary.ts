@@ -16,10 +16,11 @@ import type { OutputStream } from '../lib/event/event.js';
 import type { HartListener } from '../lib/host/hart-host.js';
 import type { StreamTail } from '../lib/host/hart-messages.js';
 import { startOfChain } from '../lib/host/log-store/meta.js';
+import { sha256 } from '../lib/host/log-store/sha256.js';
 import type { MachineStop } from '../lib/machine/machine.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
 import { HartPort } from '../lib/node/hart-port.js';
-import { createLogFiles, type LogFiles } from '../lib/node/log-files.js';
+import { createLogFiles, createLogFilesFrom, type LogFiles } from '../lib/node/log-files.js';
 import { LogTail } from '../lib/node/log-tail.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
 import type { Node } from '../lib/node/node.js';
@@ -31,11 +32,12 @@ import {
   type RoleStatus,
   type WatchCall,
 } from '../lib/node/role.js';
-import type { StreamHistory } from '../lib/node/stream-history.js';
+import { StreamHistory } from '../lib/node/stream-history.js';
 import { askArbiter } from '../lib/node/ask-arbiter.js';
 import type { Holder } from '../lib/protocol/arbiter.js';
 import { PrimaryCore } from '../lib/protocol/primary-core.js';
 import type { PrimaryEffect, PrimaryInput, Takeover } from '../lib/protocol/primary-contract.js';
+import { readPosition } from '../lib/session/snapshot.js';
 import { ConsoleHub } from './console.js';
 import { PrimaryChannel } from './channel.js';
 import { OutputGate } from './gate.js';
@@ -132,6 +134,28 @@ export class Primary implements RoleServices {
       node.stateDir === null ? null : createLogFiles(node.stateDir, spec, hart.digest, start);
     const tail = new LogTail({ seq: 0n, hash: start.previousHash }, files);
     const histories = new Map<OutputStream, StreamHistory>();
+    return new Primary({ node, hart, tail, files, takeover: null, histories, stop: null });
+  }
+
+  /**
+   * Builds a machine that goes on from a snapshot, in a life of its own: its log begins there and
+   * its epochs begin anew. Errors: also BAD_SNAPSHOT.
+   */
+  static async restore(node: Node, spec: MachineSpec, snapshot: Uint8Array): Promise<Primary> {
+    const { seq, outputs } = readPosition(snapshot);
+    const firstSeq = seq + 1n;
+    const role = { kind: 'record', epoch: 1n, firstSeq } as const;
+    const hart = await HartPort.start(spec, { kind: 'snapshot', snapshot }, role);
+    hart.host.pause();
+    const start = { firstSeq, previousHash: sha256(snapshot) };
+    const { stateDir } = node;
+    const files =
+      stateDir === null
+        ? null
+        : await createLogFilesFrom(snapshot, stateDir, spec, hart.digest, start);
+    const tail = new LogTail({ seq, hash: start.previousHash }, files);
+    const histories = new Map<OutputStream, StreamHistory>();
+    for (const { stream, offset } of outputs) histories.set(stream, new StreamHistory(offset));
     return new Primary({ node, hart, tail, files, takeover: null, histories, stop: null });
   }
 
@@ -292,7 +316,7 @@ export class Primary implements RoleServices {
    * out leaves first; then the gate opens for what is new.
    */
   private async takeOver(takeover: Takeover): Promise<void> {
-    const { hart } = this.parts;
+    const { node, hart } = this.parts;
     const { epoch, lastSeq } = takeover;
     let tails: readonly StreamTail[];
     hart.listen(this.listener());
@@ -301,7 +325,18 @@ export class Primary implements RoleServices {
       const entry = { seq: lastSeq + 1n, event: { kind: 'epoch', epoch } } as const;
       for (const input of this.recorder.record([entry])) this.driver.give(input);
     } else {
-      tails = (await hart.host.promote(epoch)).outputs;
+      const { seq, steps, check, outputs } = await hart.host.promote(epoch);
+      node.journal.note({
+        event: 'goes on',
+        detail: 'where the log of its predecessor ends',
+        fields: {
+          seq: seq - 1n,
+          step: steps.join(','),
+          check: check.seq,
+          hash: check.hash.toString(16).padStart(16, '0'),
+        },
+      });
+      tails = outputs;
     }
     for (const { stream, offset, bytes } of tails) {
       this.consoles.goOn(stream, offset);

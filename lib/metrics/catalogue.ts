@@ -161,10 +161,10 @@ export const CATALOGUE = {
     help: 'Bytes of log batches (log bandwidth).',
     labels: { direction: ['recorded', 'sent', 'received'] },
   },
-  lockstep_heartbeat_rtt_seconds: {
+  lockstep_ack_rtt_seconds: {
     type: 'histogram',
     unit: 'seconds',
-    help: 'Time from sending a heartbeat to the first acknowledgement that names it.',
+    help: 'Time from sending log or a heartbeat to its acknowledgement, one at a time.',
     labels: {},
     buckets: LATENCY_BUCKETS,
   },

@@ -22,15 +22,17 @@ const command: Command = {
     ...PAIR_OPTIONS,
     connect: { type: 'string', value: 'A,B', help: 'where a primary may be' },
     append: { type: 'string', value: 'TEXT', help: 'part of the digest' },
+    flipped: { type: 'boolean', help: 'a bit of RAM flips after a while' },
   },
   positionals: { min: 1, max: 1 },
   async run(args) {
+    const factory = args.flag('flipped') ? './toy-flipped.js' : './toy-machine.js';
     const spec: MachineSpec = {
       config: { ...TOY_CONFIG, append: args.text('append') ?? '' },
       images: TOY_IMAGES,
       imageFiles: [],
       engine: DEFAULT_ENGINE,
-      machineFactory: new URL('./toy-machine.js', import.meta.url).href,
+      machineFactory: new URL(factory, import.meta.url).href,
     };
     const options = await readNodeOptions(args);
     const journal = openJournal(args);
