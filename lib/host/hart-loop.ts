@@ -97,7 +97,8 @@ export class HartLoop {
     const restored =
       start.kind === 'snapshot' ? restoreSnapshot(this.machine, start.snapshot) : null;
     if (role.kind === 'replay') {
-      const state = restored ?? freshState(this.machine, role.firstSeq);
+      const begun = restored ?? freshState(this.machine, role.firstSeq);
+      const state = { ...begun, epoch: role.epoch ?? begun.epoch };
       if (state.seq + 1n !== role.firstSeq) {
         throw new LockstepError(
           'USAGE',
@@ -314,7 +315,9 @@ export class HartLoop {
     const record = this.record(state, epoch, { clock: 'host', untilStep: null, config });
     this.session = { kind: 'record', record };
     this.resting = false;
-    const promotion = { seq: state.seq + 1n, steps: this.steps(), outputs };
+    const hash = record.checkPages();
+    const check = { seq: record.lastSeq(), hash };
+    const promotion = { seq: state.seq + 1n, steps: this.steps(), check, outputs };
     return { kind: 'promoted', promotion };
   }
 

@@ -57,6 +57,8 @@ export interface PromotionReport {
   /** Sequence number of the epoch entry, the first entry that this host writes itself. */
   readonly seq: bigint;
   readonly steps: readonly bigint[];
+  /** The check with pages that follows the epoch: it says where the machine stood. */
+  readonly check: { readonly seq: bigint; readonly hash: bigint };
   readonly outputs: readonly StreamTail[];
 }
 
@@ -145,8 +147,11 @@ export type HostStart =
 export type HostRole =
   /** Writes the log. Its first entry is `epoch`, at sequence number `firstSeq`. */
   | { readonly kind: 'record'; readonly epoch: bigint; readonly firstSeq: bigint }
-  /** Follows a log whose first entry fed has sequence number `firstSeq`. */
-  | { readonly kind: 'replay'; readonly firstSeq: bigint }
+  /**
+   * Follows a log whose first entry fed has sequence number `firstSeq`. `epoch` is the one before
+   * that entry; by default the one of the snapshot.
+   */
+  | { readonly kind: 'replay'; readonly firstSeq: bigint; readonly epoch?: bigint }
   /** Runs without a log: nothing is hashed or reported but output. */
   | { readonly kind: 'free' };
 

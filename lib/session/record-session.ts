@@ -91,7 +91,7 @@ export class RecordSession {
   private horizonNs: bigint;
   private sliceSteps = SLICE_STEPS;
   /** Something was applied since the hart parked, so that it is to look around. */
-  private stirred = false;
+  private stirred: boolean;
   private ended = false;
   private entries: LogEntry[] = [];
   private outputs: RecordedOutput[] = [];
@@ -111,6 +111,8 @@ export class RecordSession {
     this.pageCheckStep = state.pageCheckStep;
     this.horizonStep = machine.step(HART);
     this.horizonNs = ports.monotonicNs();
+    // The log that brought the hart here may end between an input and its wake.
+    this.stirred = machine.isParked(HART);
     const { initialRate } = options;
     this.clock = new ClockControl({
       nowNs: this.horizonNs,
@@ -187,9 +189,9 @@ export class RecordSession {
     this.log({ kind: 'horizon', steps: [step] });
   }
 
-  /** Logs a check with pages at the present point. */
-  checkPages(): void {
-    this.logCheck(true);
+  /** Logs a check with pages at the present point, and gives its hash over words and log. */
+  checkPages(): bigint {
+    return this.logCheck(true);
   }
 
   /** A copy of machine and session. Pages are checked first, so both go on with none dirty. */
@@ -383,12 +385,13 @@ export class RecordSession {
     if (pages || step - this.checkStep >= interval) this.logCheck(pages);
   }
 
-  private logCheck(pages: boolean): void {
-    if (!this.options.log) return;
+  private logCheck(pages: boolean): bigint {
+    if (!this.options.log) return 0n;
     const here = this.here();
     this.checkStep = here.step;
     if (pages) this.pageCheckStep = here.step;
     const description = this.check.describe(this.machine, pages);
     this.log({ kind: 'state-hash', ...here, ...description });
+    return description.hash;
   }
 }

@@ -21,7 +21,7 @@ import { ByteReader, ByteWriter, DecodeError } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import { LockstepError } from '../base/error.js';
 import { HASH_STATE_BYTES } from '../base/hash.js';
-import { OUTPUT_STREAMS } from '../event/event.js';
+import { OUTPUT_STREAMS, type OutputStream } from '../event/event.js';
 import type { Machine } from '../machine/machine.js';
 import type { StreamState } from './output-streams.js';
 import type { SessionState } from './session-state.js';
@@ -94,20 +94,39 @@ function encodePages(out: ByteWriter, pages: readonly Page[]): void {
   out.varint(0);
 }
 
+/** What a snapshot says of itself; its pages and checksum are looked at when it is restored. */
+export interface SnapshotPosition {
+  /** Last log entry before the snapshot. */
+  readonly seq: bigint;
+  /** Bytes of output so far. */
+  readonly outputs: readonly { readonly stream: OutputStream; readonly offset: bigint }[];
+}
+
+/** Errors: BAD_SNAPSHOT. */
+export function readPosition(bytes: Uint8Array): SnapshotPosition {
+  return refuseDamage(() => {
+    const input = new ByteReader(bytes);
+    requireFormat(input);
+    const { state } = readHead(input);
+    const outputs = state.streams.map(({ stream, offset }) => ({ stream, offset }));
+    return { seq: state.seq, outputs };
+  });
+}
+
 /**
  * Puts a machine of the same digest into the state of the snapshot, and gives what a session needs
  * to go on with it. BAD_SNAPSHOT if the bytes are damaged, of another format or another machine.
  */
 export function restoreSnapshot(machine: Machine, bytes: Uint8Array): SessionState {
-  const snapshot = decodeSnapshot(machine, bytes);
+  const snapshot = refuseDamage(() => readSnapshot(machine, bytes));
   machine.restore(snapshot.words, snapshot.pages);
   machine.takeDirtyPages();
   return { ...snapshot.state, words: machine.words() };
 }
 
-function decodeSnapshot(machine: Machine, bytes: Uint8Array): Snapshot {
+function refuseDamage<T>(read: () => T): T {
   try {
-    return readSnapshot(machine, bytes);
+    return read();
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw new LockstepError('BAD_SNAPSHOT', `the snapshot is damaged: ${error.message}`);
@@ -118,17 +137,11 @@ function readSnapshot(machine: Machine, bytes: Uint8Array): Snapshot {
   if (bytes.length < CRC_BYTES) throw new DecodeError('it ends within its header');
   const body = bytes.subarray(0, bytes.length - CRC_BYTES);
   const input = new ByteReader(body);
-  if (input.u32() !== MAGIC) throw new DecodeError('it does not begin like a snapshot');
-  const version = input.u32();
-  if (version !== SNAPSHOT_FORMAT_VERSION) {
-    throw new DecodeError(
-      `format version ${version}, this program reads ${SNAPSHOT_FORMAT_VERSION}`,
-    );
-  }
+  requireFormat(input);
   if (new ByteReader(bytes.subarray(body.length)).u32() !== crc32(body)) {
     throw new DecodeError('its CRC does not match');
   }
-  const digest = asciiText(input.block(MAX_DIGEST_BYTES, 'digest'));
+  const { digest, state } = readHead(input);
   if (digest !== machine.digest) {
     throw new LockstepError(
       'BAD_SNAPSHOT',
@@ -136,6 +149,25 @@ function readSnapshot(machine: Machine, bytes: Uint8Array): Snapshot {
         `${machine.digest.slice(0, 16)}: configuration, images or version differ`,
     );
   }
+  const words = input.block(MAX_WORDS_BYTES, 'words');
+  const pages = readPages(input, machine.ramPageCount);
+  if (input.remaining !== 0) throw new DecodeError(`${input.remaining} bytes after its end`);
+  return { state, words, pages };
+}
+
+function requireFormat(input: ByteReader): void {
+  if (input.u32() !== MAGIC) throw new DecodeError('it does not begin like a snapshot');
+  const version = input.u32();
+  if (version !== SNAPSHOT_FORMAT_VERSION) {
+    throw new DecodeError(
+      `format version ${version}, this program reads ${SNAPSHOT_FORMAT_VERSION}`,
+    );
+  }
+}
+
+/** What stands between the format and the words. */
+function readHead(input: ByteReader): { readonly digest: string; readonly state: SavedState } {
+  const digest = asciiText(input.block(MAX_DIGEST_BYTES, 'digest'));
   const state = {
     seq: input.u64(),
     epoch: input.u64(),
@@ -144,10 +176,7 @@ function readSnapshot(machine: Machine, bytes: Uint8Array): Snapshot {
     history: readHash(input, 'history'),
     streams: readStreams(input),
   };
-  const words = input.block(MAX_WORDS_BYTES, 'words');
-  const pages = readPages(input, machine.ramPageCount);
-  if (input.remaining !== 0) throw new DecodeError(`${input.remaining} bytes after its end`);
-  return { state, words, pages };
+  return { digest, state };
 }
 
 function readStreams(input: ByteReader): StreamState[] {

@@ -2,6 +2,8 @@
  * `lockstep primary`: runs a machine, records it, and holds its output for the backup.
  */
 
+import { readFile } from 'node:fs/promises';
+import { LockstepError } from '../../lib/base/error.js';
 import { runPrimary } from '../../primary/main.js';
 import type { Arguments, Command } from '../command.js';
 import { ConsoleTerminal, DEFAULT_LINGER_MS } from '../console-terminal.js';
@@ -19,14 +21,21 @@ export const primary: Command = {
   options: {
     ...MACHINE_OPTIONS,
     ...PAIR_OPTIONS,
+    restore: {
+      type: 'string',
+      value: 'FILE',
+      help: 'go on from a snapshot (`lockstep run --snapshot`, or start.snapshot of a log)',
+    },
     'console-stdio': { type: 'boolean', help: 'the console of the machine on stdin and stdout' },
   },
   async run(args: Arguments): Promise<number> {
     const options = await readNodeOptions(args);
     const spec = await readMachine(args, 'agreed');
     const journal = openJournal(args);
-    if (!args.flag('console-stdio')) return runPrimary(options, spec, journal);
-    return runPrimary(options, spec, journal, (address) => {
+    const file = args.text('restore');
+    const start = file === undefined ? {} : { snapshot: await readSnapshotFile(file) };
+    if (!args.flag('console-stdio')) return runPrimary(options, spec, journal, start);
+    const onReady = (address: string): void => {
       const terminal = new ConsoleTerminal({
         addresses: [address],
         stream: 'uart',
@@ -39,6 +48,16 @@ export const primary: Command = {
       terminal.run().catch((error: unknown) => {
         journal.note({ event: 'console left', detail: String(error) });
       });
-    });
+    };
+    return runPrimary(options, spec, journal, { ...start, onReady });
   },
 };
+
+async function readSnapshotFile(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LockstepError('IO', `the snapshot ${path} can't be read: ${reason}`, { path });
+  }
+}

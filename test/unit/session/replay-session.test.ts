@@ -267,3 +267,18 @@ test('the digest of a mark covers the stream from its start', (t) => {
   t.is(mark.digest, hash64(bytes));
   t.is(mark.offset, BigInt(bytes.length));
 });
+
+test('a machine promoted between an input and its wake looks around at once', (t) => {
+  const recording = new Recording();
+  recording.runFor(1);
+  t.true(recording.machine.isParked(0));
+  recording.send('5\n');
+  recording.slice();
+  const input = recording.entries.findIndex(({ event }) => event.kind === 'console-input');
+  t.is(recording.entries[input + 1]?.event.kind, 'wake');
+  const { machine, session } = replayAll(recording.entries.slice(0, input + 1));
+  const heir = new Recording({ machine, state: session.promote(), epoch: 2n });
+  heir.slice();
+  t.true(heir.entries.some(({ event }) => event.kind === 'wake'));
+  t.is(heir.text(), '1 5 5\n');
+});
