@@ -25,6 +25,8 @@ export interface GuestRunOptions {
   readonly console: InputStream;
   /** Takes the log of a recording; an error ends the run. */
   readonly onEntries?: (entries: readonly LogEntry[]) => void;
+  /** The machine is copied at the end; for a host that records. */
+  readonly takesSnapshot?: boolean;
   /** Called once the machine is built, before it runs: its digest is known. */
   readonly onBuilt?: (digest: string) => void;
 }
@@ -41,6 +43,8 @@ export interface GuestRunResult {
   readonly wallSeconds: number;
   /** Guest RAM, read after the end. */
   readonly ram: Uint8Array | null;
+  /** The machine at the end, null if nobody asked for it. */
+  readonly snapshot: Uint8Array | null;
 }
 
 /** A range of guest RAM to read at the end. */
@@ -117,7 +121,8 @@ class GuestRun {
     if (end.kind === 'interrupted') host.pause();
     const state = await host.inspect();
     const ram = ramWanted === null ? null : await host.readRam(ramWanted.address, ramWanted.bytes);
-    return { end, state, wallSeconds, ram };
+    const snapshot = this.options.takesSnapshot === true ? (await host.snapshot()).bytes : null;
+    return { end, state, wallSeconds, ram, snapshot };
   }
 
   async close(): Promise<void> {

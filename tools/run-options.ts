@@ -56,14 +56,14 @@ export function stateHashLine(state: InspectionReport): string {
 export async function reportRun(args: Arguments, result: GuestRunResult): Promise<number> {
   if (args.flag('state-hash')) process.stdout.write(stateHashLine(result.state));
   const stats = args.text('stats');
-  if (stats !== undefined) await writeText(stats, statsText(result));
+  if (stats !== undefined) await writeWhole(stats, statsText(result));
   return statusOfEnd(result.end);
 }
 
 /** Errors: IO. */
-export async function writeText(path: string, text: string): Promise<void> {
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   try {
-    await writeFile(path, text);
+    await writeFile(path, content);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new LockstepError('IO', `${path} can't be written: ${reason}`, { path });

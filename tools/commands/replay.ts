@@ -60,7 +60,8 @@ async function replayLog(args: Arguments): Promise<number> {
     images,
     engine: readEngine(args),
     start: snapshot === null ? { kind: 'boot' } : { kind: 'snapshot', snapshot },
-    role: { kind: 'replay', firstSeq: meta.start.firstSeq },
+    // Whether epochs rise along the log has been read; a snapshot may be from another life.
+    role: { kind: 'replay', firstSeq: meta.start.firstSeq, epoch: 0n },
     listener: feed.listener,
     ...(untilStep === null ? {} : { untilStep }),
   });

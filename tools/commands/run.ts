@@ -14,7 +14,7 @@ import {
   readClock,
   readConsole,
   reportRun,
-  writeText,
+  writeWhole,
 } from '../run-options.js';
 
 const MAX_SIGNATURE_BYTES = 16 << 20;
@@ -32,6 +32,11 @@ export const run: Command = {
   options: {
     ...MACHINE_OPTIONS,
     ...RUN_OPTIONS,
+    snapshot: {
+      type: 'string',
+      value: 'FILE',
+      help: 'write the machine there when --until is reached, for `lockstep primary --restore`',
+    },
     signature: {
       type: 'string',
       value: 'FILE',
@@ -43,10 +48,17 @@ export const run: Command = {
     const spec = await readMachine(args, reproducible ? 'agreed' : 'own');
     const signatureFile = args.text('signature');
     const signature = signatureFile === undefined ? null : signatureRange(spec.images);
+    const snapshotFile = args.text('snapshot');
+    const takesSnapshot = snapshotFile !== undefined;
+    if (takesSnapshot && args.text('until') === undefined) {
+      throw new LockstepError('USAGE', '--snapshot: --until STEP says when');
+    }
     const result = await runGuest(
       {
         spec,
-        role: { kind: 'free' },
+        // A machine that is copied counts its log, though nobody keeps it.
+        role: takesSnapshot ? { kind: 'record', epoch: 1n, firstSeq: 1n } : { kind: 'free' },
+        takesSnapshot,
         clock: readClock(args, reproducible ? 'steps' : 'host'),
         untilStep: args.count('until') ?? null,
         console: readConsole(args),
@@ -54,7 +66,10 @@ export const run: Command = {
       signature,
     );
     if (signatureFile !== undefined && result.ram !== null) {
-      await writeText(signatureFile, signatureText(result.ram));
+      await writeWhole(signatureFile, signatureText(result.ram));
+    }
+    if (snapshotFile !== undefined && result.snapshot !== null) {
+      await writeWhole(snapshotFile, result.snapshot);
     }
     return reportRun(args, result);
   },
