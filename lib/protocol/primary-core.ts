@@ -302,6 +302,7 @@ export class PrimaryCore {
   /** What follows from the state after any input, in a fixed order. */
   private settle(nowMs: number): void {
     this.watchBackup(nowMs);
+    if (this.currentState === 'fenced') return;
     this.protect();
     this.commit();
     this.flush(nowMs);
@@ -342,7 +343,6 @@ export class PrimaryCore {
   }
 
   private commitPoint(): bigint {
-    if (this.currentState === 'starting') return this.gate.committedSeq;
     if (!this.policy.outputsWait(this.currentState)) return this.lastSeq;
     if (this.session === null) return this.gate.committedSeq;
     return this.policy.committed(this.session, this.ackMode);

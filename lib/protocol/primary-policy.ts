@@ -92,8 +92,7 @@ const CLOSE_FACTOR_MIN = 0.5;
 const DRAIN_SHARE_MIN = 0.6;
 
 export const PRIMARY_POLICY: PrimaryPolicy = {
-  outputsWait: (state) =>
-    state === 'protecting' || state === 'protected' || state === 'arbitrating',
+  outputsWait: (state) => state !== 'solo' && state !== 'joining',
 
   committed: (session, mode) => (mode === 'received' ? session.receivedSeq : session.durableSeq),
 

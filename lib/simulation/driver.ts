@@ -7,6 +7,9 @@ import { assert } from '../base/assert.js';
 import type { Process } from './process.js';
 import type { Surroundings } from './surroundings.js';
 
+/** After these a core has nothing left to do. */
+const LAST_EFFECTS: readonly string[] = ['fence', 'stop', 'halt', 'become-primary'];
+
 /** What both cores have in common. */
 export interface Core<Input, Effect> {
   step(input: Input, nowMs: number): Effect[];
@@ -65,6 +68,9 @@ export class Driver<Input, Effect extends { readonly kind: string }> {
         break;
       }
       this.perform(effect);
+      if (LAST_EFFECTS.includes(effect.kind) && this.effects.length > 0) {
+        this.surroundings.violation(`${this.process.name} does more after ${effect.kind}`);
+      }
     }
     this.isPumping = false;
     if (!this.isOver && this.process.isRunning) this.setTimer();
