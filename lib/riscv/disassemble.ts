@@ -153,7 +153,9 @@ function bareOperands(
 
 /** The set of accesses that a fence orders: device input and output, memory reads and writes. */
 function fenceSet(bits: number): string {
-  const text = [...'iorw'].filter((_, index) => ((bits >>> (3 - index)) & 1) !== 0).join('');
+  const text = Array.from('iorw')
+    .filter((_, index) => ((bits >>> (3 - index)) & 1) !== 0)
+    .join('');
   return text === '' ? 'unknown' : text;
 }
 

@@ -36,7 +36,7 @@ export function enterTrap(block: WordBlock, cause: TrapCause): void {
     if (privilege === SUPERVISOR) next |= MSTATUS.SPP;
     put(block, 'mstatus', next);
     put(block, 'privilege', BigInt(SUPERVISOR));
-    put(block, 'pc', handlerOf(get(block, 'stvec'), cause));
+    put(block, 'pc', vectorAddress(get(block, 'stvec'), cause));
   } else {
     put(block, 'mepc', get(block, 'pc'));
     put(block, 'mcause', xcause);
@@ -47,13 +47,13 @@ export function enterTrap(block: WordBlock, cause: TrapCause): void {
     next |= BigInt(privilege) << 11n;
     put(block, 'mstatus', next);
     put(block, 'privilege', BigInt(MACHINE));
-    put(block, 'pc', handlerOf(get(block, 'mtvec'), cause));
+    put(block, 'pc', vectorAddress(get(block, 'mtvec'), cause));
   }
   put(block, 'traps', get(block, 'traps') + 1n);
   put(block, 'reservation', 0n);
 }
 
-function handlerOf(vector: bigint, cause: TrapCause): bigint {
+function vectorAddress(vector: bigint, cause: TrapCause): bigint {
   const base = vector & ~3n;
   return cause.interrupt && (vector & 1n) === 1n ? base + 4n * BigInt(cause.code) : base;
 }

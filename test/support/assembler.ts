@@ -23,7 +23,7 @@ export interface Assembled {
   readonly bytes: Uint8Array;
   readonly labels: ReadonlyMap<string, bigint>;
   /** Address of a label; an unknown one is a mistake of the test. */
-  address(label: string): bigint;
+  readonly address: (label: string) => bigint;
 }
 
 type Tokens = readonly string[];
@@ -225,7 +225,7 @@ const rounding = (mode: string | undefined): number =>
   (mode === undefined ? 7 : indexOf(ROUNDING_MODES, mode)) << 12;
 const csr = (text: string): number => csrNumber(text) ?? Number(text);
 const fenceSet = (text: string): number =>
-  [...'iorw'].reduce((set, letter, index) => set | (isIn(letter, text) ? 8 >> index : 0), 0);
+  Array.from('iorw').reduce((set, letter, index) => set | (isIn(letter, text) ? 8 >> index : 0), 0);
 const isIn = (letter: string, set: string): boolean => set !== 'unknown' && set.includes(letter);
 
 function indexOf(names: readonly string[], text: string): number {

@@ -22,7 +22,7 @@ const ADDRESSES: readonly [number, ...number[]] = [
 ];
 
 /** Handlers that skip four bytes and go on, so that a program gets past its first fault. */
-const HANDLERS = assemble(
+const SKIPPERS = assemble(
   `
   csrr t6,mepc
   addi t6,t6,4
@@ -62,11 +62,11 @@ export function loadRandom(guest: Guest, seed: number): Guest {
   }
   const code = new Uint8Array(CODE_PAGES * 0x1000);
   fillCode(random, new DataView(code.buffer));
-  const handlers = BigInt(HANDLERS.base);
-  tables.map(handlers, handlers);
+  const skippers = BigInt(SKIPPERS.base);
+  tables.map(skippers, skippers);
   const data = random.bytes(0x2000);
   return guest.load(
-    [[CODE, code], [HANDLERS.base, HANDLERS.bytes], [0x8001_0000, data], ...tables.memory()],
+    [[CODE, code], [SKIPPERS.base, SKIPPERS.bytes], [0x8001_0000, data], ...tables.memory()],
     startOf(random, tables.satp),
   );
 }
@@ -87,8 +87,8 @@ function startOf(random: Random, satp: bigint): Words {
     satp: random.below(4) === 0 ? 0n : satp,
     privilege: BigInt(random.pick([0, 1, 1, 3])),
     mstatus: (random.u64() & 0x7e19aan) | (BigInt(random.pick([0, 1, 3, 3])) << 13n),
-    mtvec: random.below(4) === 0 ? vector() : BigInt(HANDLERS.base),
-    stvec: random.below(4) === 0 ? vector() | 1n : BigInt(HANDLERS.base + 64),
+    mtvec: random.below(4) === 0 ? vector() : BigInt(SKIPPERS.base),
+    stvec: random.below(4) === 0 ? vector() | 1n : BigInt(SKIPPERS.base + 64),
     mepc: vector(),
     sepc: vector(),
     medeleg: random.u64() & 0xb3ffn,

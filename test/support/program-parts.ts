@@ -15,8 +15,8 @@ export interface HartParts {
   readonly memory: HartMemory;
   readonly pmp: Pmp;
   readonly mmu: Mmu;
-  put(field: HartField, value: bigint): void;
-  fill(bytes: Memory): void;
+  readonly put: (field: HartField, value: bigint) => void;
+  readonly fill: (bytes: Memory) => void;
 }
 
 /** In M mode, with PMP open to all. `ramBytes` is not touched where nothing is put. */

@@ -26,7 +26,7 @@ interface Rig {
   readonly dma: RamDma;
   readonly hart: Hart;
   readonly written: [number, number][];
-  put(field: HartField, value: bigint): void;
+  readonly put: (field: HartField, value: bigint) => void;
 }
 
 /** A store to DEVICE copies the 8 bytes at `source` to the address that was stored. */

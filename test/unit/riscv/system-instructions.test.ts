@@ -14,7 +14,7 @@ const M_VECTOR = 0x8000_4000n;
 
 /** Privileges (as a string of their letters) that may execute `source` with `mstatus`. */
 function allowedTo(source: string, mstatus: bigint): string {
-  return [...'USM']
+  return Array.from('USM')
     .filter((letter) => {
       const privilege = { U: 0n, S: 1n, M: 3n }[letter] ?? 0n;
       guest.program(assemble(source), { privilege, mstatus, mtvec: M_VECTOR }).run(1);

@@ -18,7 +18,7 @@ declare const WebAssembly: {
 export interface Built {
   readonly bytes: Uint8Array;
   readonly memory: DataView;
-  run(...args: (number | bigint)[]): number | bigint | undefined;
+  readonly run: (...args: (number | bigint)[]) => number | bigint | undefined;
 }
 
 export interface Body {

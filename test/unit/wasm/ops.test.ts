@@ -15,7 +15,7 @@ const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 const rotate = (value: bigint, bits: bigint, width: bigint): bigint =>
   (value << bits) | (value >> (width - bits));
 const ones = (value: bigint): bigint =>
-  BigInt([...value.toString(2)].filter((c) => c === '1').length);
+  BigInt(Array.from(value.toString(2)).filter((c) => c === '1').length);
 
 /** Meaning by big integers: x and y signed, ux and uy unsigned, of `width` bits. */
 type Meaning = (v: {
