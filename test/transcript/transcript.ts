@@ -26,14 +26,16 @@ export function replayTranscript(text: string): string {
     if (line.startsWith('  ')) continue;
     lines.push(line);
     if (line.startsWith('core ')) subject = makeSubject(new Words(line.slice('core '.length)));
-    const command = /^@(\d+) (.+)$/.exec(line);
+    const command = /^@(\d+)(?:\.\.(\d+)\/(\d+))? (.+)$/.exec(line);
     if (command === null) continue;
-    const words = new Words(command[2] ?? '');
-    const effects = present(subject, 'a line "core primary|backup" first')(
-      words,
-      Number(command[1]),
-    );
-    for (const effect of effects) lines.push(`  ${render(effect)}`);
+    const answer = present(subject, 'a line "core primary|backup" first');
+    const [, from = '0', to = from, step, text = ''] = command;
+    for (let nowMs = Number(from); nowMs <= Number(to); nowMs += Number(step ?? 1)) {
+      for (const effect of answer(new Words(text), nowMs)) {
+        if (step === undefined) lines.push(`  ${render(effect)}`);
+        else if (!ROUTINE.includes(effect.kind)) lines.push(`  @${nowMs} ${render(effect)}`);
+      }
+    }
   }
   return `${lines.join('\n')}\n`;
 }
