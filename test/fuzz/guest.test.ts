@@ -6,12 +6,13 @@
  */
 
 import test from 'ava';
-import { loadRandom, runRandom } from '../support/program-fuzz.js';
+import { disturb, loadRandom, runRandom } from '../support/program-fuzz.js';
 import { COMPILER, Guest, INTERPRETER } from '../support/program.js';
 import { Random } from '../support/random.js';
 
 const PROGRAMS = 120;
 const STEPS = 3000n;
+const EVENT_STEPS = 500n;
 
 const interpreted = new Guest(INTERPRETER);
 const compiled = new Guest(COMPILER);
@@ -27,20 +28,29 @@ function difference(a: Guest, b: Guest): string[] {
     .slice(0, 5);
 }
 
+/** Runs program `seed` with its disturbances, cut at most every `longest` steps. */
+function runDisturbed(guest: Guest, seed: number, longest: number): Guest {
+  loadRandom(guest, seed);
+  const events = new Random(seed);
+  const cuts = new Random(seed + 1);
+  for (let next = EVENT_STEPS; next <= STEPS; next += EVENT_STEPS) {
+    for (let at = guest.step; at < next;) {
+      at += BigInt(1 + cuts.below(longest));
+      if (runRandom(guest, at < next ? at : next) === 'stopped') return guest;
+    }
+    disturb(guest, events);
+  }
+  return guest;
+}
+
 test('random programs never throw, and leave the same state in every engine', (t) => {
   let traps = 0n;
   let steps = 0n;
   for (let seed = 0; seed < PROGRAMS; seed++) {
-    runRandom(loadRandom(interpreted, seed), STEPS);
-    const expected = interpreted.fingerprint();
+    const expected = runDisturbed(interpreted, seed, 1_000_000).fingerprint();
     traps += interpreted.get('traps');
-    const random = new Random(seed);
     for (const guest of [compiled, cut]) {
-      loadRandom(guest, seed);
-      for (let at = 0n; at < STEPS;) {
-        at += BigInt(1 + random.below(guest === cut ? 60 : 1500));
-        if (runRandom(guest, at < STEPS ? at : STEPS) === 'stopped') break;
-      }
+      runDisturbed(guest, seed, guest === cut ? 60 : 700);
       if (guest.fingerprint() !== expected) {
         t.fail(`seed ${seed}: ${difference(interpreted, guest).join(', ')}`);
       }

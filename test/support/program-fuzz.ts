@@ -148,3 +148,29 @@ export function runRandom(guest: Guest, step: bigint): 'reached' | 'stopped' {
     machine.apply({ kind: 'wake', hart: 0, step: machine.step(0), time });
   }
 }
+
+/** Gives the guest something from outside; the same seed gives the same at the same state. */
+export function disturb({ machine }: Guest, random: Random): void {
+  const here = { hart: 0, step: machine.step(0) };
+  const kind = random.below(8);
+  const bytes = random.bytes(1 + random.below(16));
+  const rate = random.u64() & 0xf_ffff_ffffn;
+  if (machine.stopped() !== null) return;
+  const stream = kind % 2 === 0 ? 'uart' : 'virtio-console';
+  if (kind < 4 && machine.inputSpace(stream) >= bytes.length) {
+    machine.apply({
+      ...here,
+      kind: 'console-input',
+      stream,
+      client: 1n,
+      sequence: here.step,
+      bytes,
+    });
+  } else if (kind < 6) {
+    machine.apply({ ...here, kind: 'rebase', rate });
+  } else if (kind === 6 && machine.entropyWanted() > 0) {
+    machine.apply({ ...here, kind: 'entropy', bytes });
+  } else if (kind === 7 && rate % 4n === 0n) {
+    machine.apply({ ...here, kind: 'control', action: 'reset' });
+  }
+}

@@ -57,11 +57,11 @@ function sameForAllCuts(t: ExecutionContext, guest: Guest, rounds: number): void
 }
 
 test('a run cut at random steps ends in the state of the straight run (interpreter)', (t) => {
-  sameForAllCuts(t, interpreted, 150);
+  sameForAllCuts(t, interpreted, 100);
 });
 
 test('a run cut at random steps ends in the state of the straight run (compiler)', (t) => {
-  sameForAllCuts(t, compiled, 100);
+  sameForAllCuts(t, compiled, 60);
 });
 
 test('the state at any step is that of the straight run, for both engines', (t) => {
