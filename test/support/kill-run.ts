@@ -33,6 +33,32 @@ export interface KillRun {
   readonly fault: string | null;
 }
 
+/** When a transaction was answered, how long after it was sent, and in which epoch. */
+export interface Answer {
+  readonly atMs: number;
+  readonly latencyMs: number;
+  readonly epoch: bigint;
+}
+
+/** Runs numbered transactions without pause, and compares every answer with what it must be. */
+export interface TransactionClient {
+  readonly answered: number;
+  readonly fault: string | null;
+  readonly isQuiet: boolean;
+  run(): void;
+  pause(): void;
+  /** Makes the guest say a lot at once, beside the transactions. */
+  burst(): void;
+  /** Compares the guest's own account with the client's; throws if they differ. */
+  check(): Promise<void>;
+  close(): void;
+}
+
+export type ClientMaker = (
+  addresses: readonly string[],
+  onAnswer: (answer: Answer) => void,
+) => TransactionClient;
+
 export class KillChain {
   private readonly fixture: PairFixture;
   private readonly random: Random;
@@ -40,27 +66,27 @@ export class KillChain {
   private readonly latenciesMs: number[] = [];
   private lastAnswer: { atMs: number; epoch: bigint } = { atMs: 0, epoch: 0n };
 
-  constructor(fixture: PairFixture, random: Random) {
+  private readonly bootMs: number;
+
+  /** `bootMs` is how long the guest may take until it answers for the first time. */
+  constructor(fixture: PairFixture, random: Random, options = { bootMs: 30_000 }) {
     this.fixture = fixture;
     this.random = random;
+    this.bootMs = options.bootMs;
   }
 
-  async run(count: number): Promise<KillRun> {
+  async run(count: number, makeClient: ClientMaker = ledgerClient): Promise<KillRun> {
     const { fixture } = this;
     let { primary, backup } = await fixture.pair();
     const addresses = [await primary.address(), await backup.address()];
-    const client = new LedgerClient(addresses, 16, {
-      onAnswer: ({ atMs, epoch, latencyMs }) => {
-        this.lastAnswer = { atMs, epoch };
-        this.latenciesMs.push(latencyMs);
-      },
-      onAttached: () => undefined,
-      onDetached: () => undefined,
+    const client = makeClient(addresses, ({ atMs, epoch, latencyMs }) => {
+      this.lastAnswer = { atMs, epoch };
+      this.latenciesMs.push(latencyMs);
     });
     const startMs = performance.now();
     client.run();
     try {
-      await until('the first answer', () => client.answered > 0);
+      await until('the first answer', () => client.answered > 0, this.bootMs);
       for (let kill = 0; kill < count && client.fault === null; kill += 1) {
         const moment = KILL_MOMENTS[kill % KILL_MOMENTS.length] ?? 'random';
         await this.killAt(moment, client, primary, backup);
@@ -80,7 +106,7 @@ export class KillChain {
 
   private async killAt(
     moment: KillMoment,
-    client: LedgerClient,
+    client: TransactionClient,
     primary: NodeProcess,
     backup: NodeProcess,
   ): Promise<void> {
@@ -102,7 +128,7 @@ export class KillChain {
         backup.signal('SIGCONT');
         break;
       case 'mid-burst':
-        for (let line = 0; line < 40; line += 1) client.say('S');
+        client.burst();
         await delay(this.random.below(4));
     }
     const { epoch } = this.lastAnswer;
@@ -114,13 +140,10 @@ export class KillChain {
   }
 
   /** Compares the ledger's own account with the client's. */
-  private async settle(client: LedgerClient): Promise<void> {
+  private async settle(client: TransactionClient): Promise<void> {
     client.pause();
     await until('the last answers', () => client.isQuiet || client.fault !== null);
-    if (client.fault !== null) return;
-    client.say('V');
-    const journal = await until('the journal', () => client.reply('V') ?? client.fault);
-    if (!journal.endsWith(' 0')) throw new Error(`the ledger's journal is damaged: ${journal}`);
+    if (client.fault === null) await client.check();
   }
 }
 
@@ -129,6 +152,37 @@ async function isProtected(node: NodeProcess): Promise<void> {
     return (await node.status()).protection === Protection.PROTECTED;
   });
 }
+
+/** A client of the embedded ledger. */
+export const ledgerClient: ClientMaker = (addresses, onAnswer) => {
+  const ledger = new LedgerClient(addresses, 16, {
+    onAnswer,
+    onAttached: () => undefined,
+    onDetached: () => undefined,
+  });
+  return {
+    get answered() {
+      return ledger.answered;
+    },
+    get fault() {
+      return ledger.fault;
+    },
+    get isQuiet() {
+      return ledger.isQuiet;
+    },
+    run: () => ledger.run(),
+    pause: () => ledger.pause(),
+    burst: () => {
+      for (let line = 0; line < 40; line += 1) ledger.say('S');
+    },
+    check: async () => {
+      ledger.say('V');
+      const journal = await until('the journal', () => ledger.reply('V') ?? ledger.fault);
+      if (!journal.endsWith(' 0')) throw new Error(`the ledger's journal is damaged: ${journal}`);
+    },
+    close: () => ledger.close(),
+  };
+};
 
 /** Flags and script of nodes that run the embedded ledger on the real machine. */
 export const LEDGER_MACHINE = {

@@ -13,7 +13,7 @@ import { clientTarget } from '../../lib/rpc/client.js';
 import type { GetStatusResponse } from '../../lib/rpc/generated/lockstep/v1/machine.js';
 
 /** A condition that takes longer than this on a busy machine will not come. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 export interface JournalLine {
   readonly event: string;
