@@ -27,9 +27,32 @@ export interface LedgerEvents {
   onDetached(reason: string): void;
 }
 
+/** What the ledger's state must be after the transactions 1 to `count`. */
+export class LedgerState {
+  count = 0;
+  private sum = 0n;
+  private hash = FNV_OFFSET;
+
+  /** Enters the next transaction. */
+  add(): void {
+    this.count += 1;
+    const amount = amountOf(this.count);
+    this.sum += amount;
+    this.hash = fnv(fnv(this.hash, BigInt(this.count)), amount);
+  }
+
+  /** Count, sum and hash as the ledger shows them. */
+  toString(): string {
+    return `${this.count} ${this.sum} ${hex(this.hash)}`;
+  }
+}
+
+/** The line that sends transaction `number`. */
+export function transactionLine(number: number): string {
+  return `T ${number} ${amountOf(number)}`;
+}
+
 export class LedgerClient {
-  /** Transactions answered, all of them as they must be. */
-  answered = 0;
   /** What went wrong, null as long as nothing did. */
   fault: string | null = null;
   private readonly session: ConsoleSession;
@@ -37,11 +60,10 @@ export class LedgerClient {
   private readonly ahead: number;
   private readonly sentAtMs = new Map<number, number>();
   private readonly replies: string[] = [];
+  private readonly mirror = new LedgerState();
   private nextNumber = 1;
   private isRunning = false;
   private hasGreeting = false;
-  private sum = 0n;
-  private hash = FNV_OFFSET;
   private rest = '';
 
   /** `ahead` transactions are on their way at once. */
@@ -60,9 +82,14 @@ export class LedgerClient {
     this.session.start();
   }
 
-  /** Sum of all amounts, as the ledger shows it. */
+  /** Transactions answered, all of them as they must be. */
+  get answered(): number {
+    return this.mirror.count;
+  }
+
+  /** The ledger's state as it must be after what was answered. */
   get state(): string {
-    return `${this.answered} ${this.sum} ${hex(this.hash)}`;
+    return this.mirror.toString();
   }
 
   run(): void {
@@ -73,6 +100,11 @@ export class LedgerClient {
   /** Sends no more; what is on its way is still answered. */
   pause(): void {
     this.isRunning = false;
+  }
+
+  /** True once the ledger has greeted. */
+  get isReady(): boolean {
+    return this.hasGreeting;
   }
 
   /** True when nothing is on its way. */
@@ -100,7 +132,7 @@ export class LedgerClient {
     while (this.isRunning && this.hasGreeting && this.sentAtMs.size < this.ahead) {
       const number = this.nextNumber++;
       this.sentAtMs.set(number, performance.now());
-      this.say(`T ${number} ${amountOf(number)}`);
+      this.say(transactionLine(number));
     }
   }
 
@@ -117,15 +149,10 @@ export class LedgerClient {
   }
 
   private takeAnswer(line: string, epoch: bigint): void {
-    const number = this.answered + 1;
-    const amount = amountOf(number);
-    const hash = fnv(fnv(this.hash, BigInt(number)), amount);
-    const sum = this.sum + amount;
-    const expected = `A ${number} ${number} ${sum} ${hex(hash)}`;
+    this.mirror.add();
+    const number = this.answered;
+    const expected = `A ${number} ${this.state}`;
     if (line !== expected) return this.fail(`the ledger says "${line}", expected "${expected}"`);
-    this.answered = number;
-    this.sum = sum;
-    this.hash = hash;
     const atMs = performance.now();
     const latencyMs = atMs - (this.sentAtMs.get(number) ?? atMs);
     this.sentAtMs.delete(number);

@@ -1,0 +1,108 @@
+/**
+ * `npm run campaign:kills -- --kills N [--guest ledger|debian] [--seed S]`: kills the primary of a
+ * real pair N times under a client that runs transactions without pause, and checks every takeover
+ * (test/support/campaign-kills.ts says how). Exit status 1, and the folder kept, at the first
+ * promise that does not hold.
+ */
+
+import { performance } from 'node:perf_hooks';
+import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
+import { parseCommandLine, type Arguments, type Command } from '../../tools/command.js';
+import { toJsonLine } from '../../tools/output.js';
+import { Broken } from '../support/campaign-checks.js';
+import { debianGuest, ledgerGuest, type CampaignGuest } from '../support/campaign-guests.js';
+import { KILL_KINDS, KillCampaign, type KillRecord } from '../support/campaign-kills.js';
+import { summarize, type Summary } from '../support/campaign-summary.js';
+
+const command: Command = {
+  usage: ['campaign:kills [--kills N] [--guest ledger|debian] [--seed S] [--json]'],
+  description: 'Kills the primary again and again, and checks that nothing is lost.',
+  options: {
+    kills: { type: 'string', value: 'N', help: 'how often the primary is killed (100)' },
+    guest: { type: 'string', value: 'ledger|debian', help: 'what runs on the machine (ledger)' },
+    seed: { type: 'string', value: 'S', help: 'of the order and moments of the kills (1)' },
+    'load-ms': { type: 'string', value: 'N', help: 'load before each kill (1000)' },
+    json: { type: 'boolean', help: 'the summary as one JSON object' },
+  },
+  run: runCampaign,
+};
+
+async function runCampaign(args: Arguments): Promise<number> {
+  const kills = args.integer('kills', 1, 1_000_000) ?? 100;
+  const seed = args.integer('seed', 0, 0xffff_ffff) ?? 1;
+  const name = args.text('guest') ?? 'ledger';
+  if (name !== 'ledger' && name !== 'debian') {
+    throw new LockstepError('USAGE', `--guest: "${name}" is neither ledger nor debian`);
+  }
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  const guest = name === 'ledger' ? ledgerGuest() : await debianGuest(say);
+  const startMs = performance.now();
+  const campaign = new KillCampaign({
+    ...guest,
+    seed,
+    loadMs: args.integer('load-ms', 100, 600_000) ?? 1_000,
+    onKill: (record) => say(lineOf(record, kills)),
+  });
+  let fault: string | null = null;
+  try {
+    await campaign.start();
+    await campaign.run(kills);
+  } catch (error) {
+    if (!(error instanceof Broken || error instanceof LockstepError)) throw error;
+    fault = error.message;
+  } finally {
+    await campaign.close(fault !== null);
+    guest.close();
+  }
+  const summary = summarize(campaign.records, (performance.now() - startMs) / 1000);
+  report(args, { guest: name, seed, wanted: kills, fault, ...summary }, guest);
+  if (fault !== null) say(`kept: ${campaign.fleet.folder}`);
+  return fault === null ? 0 : 1;
+}
+
+function lineOf(record: KillRecord, kills: number): string {
+  const { number, kind, epoch, failoverMs, takeover, rate, heldBytes, lagSteps, answered } = record;
+  return (
+    `${String(number).padStart(String(kills).length)}/${kills}  ${kind.padEnd(7)}  e${epoch}  ` +
+    `failover ${failoverMs.toFixed(0)} ms (arbiter ${takeover.arbitrateMs.toFixed(1)}, drain ` +
+    `${takeover.drainMs.toFixed(1)})  ${rate.toFixed(0)}/s  held ${heldBytes} B  ` +
+    `lag ${lagSteps} steps  answered ${answered}`
+  );
+}
+
+interface Report extends Summary {
+  readonly guest: string;
+  readonly seed: number;
+  readonly wanted: number;
+  readonly fault: string | null;
+}
+
+function report(args: Arguments, result: Report, guest: CampaignGuest): void {
+  if (args.flag('json')) {
+    process.stdout.write(`${toJsonLine(result)}\n`);
+    return;
+  }
+  const { kills, wanted, seed, seconds, transactions, leastRate, failover } = result;
+  const lines = [
+    `${guest.dialect.name}: ${kills} of ${wanted} kills, seed ${seed}, ${seconds.toFixed(0)} s`,
+    `${transactions} transactions, each answered once and in order; at least ` +
+      `${leastRate.toFixed(0)} a second before each kill (least asked for: ${guest.minRate})`,
+    ...[...KILL_KINDS, 'all' as const].map((kind) => {
+      const { count, p50, p99, max } = failover[kind];
+      return (
+        `  ${kind.padEnd(7)}  ${String(count).padStart(4)} kills, kill to first output ` +
+        `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, max ${max.toFixed(0)} ms`
+      );
+    }),
+    result.fault === null ? 'Everything held.' : `NOT KEPT: ${result.fault}`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+try {
+  process.exitCode = await command.run(parseCommandLine(command, process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof LockstepError)) throw error;
+  process.stderr.write(`campaign: ${error.message}\n`);
+  process.exitCode = EXIT_STATUS[error.code];
+}

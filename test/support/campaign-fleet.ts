@@ -1,0 +1,80 @@
+/**
+ * The nodes of a campaign as real processes, in one folder, with one arbiter: started, looked up,
+ * cleared away. It knows nothing of kills.
+ */
+
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { present } from '../../lib/base/assert.js';
+import { Protection, type GetStatusResponse } from '../../lib/rpc/generated/lockstep/v1/machine.js';
+import { NodeProcess, until } from '../../tools/demo/node-process.js';
+
+export const LOCKSTEP = fileURLToPath(new URL('../../tools/lockstep.js', import.meta.url));
+const LEDGER = fileURLToPath(new URL('../../../guest/ledger.elf', import.meta.url));
+
+export const LEDGER_FLAGS: readonly string[] = [
+  ...['--kernel', LEDGER, '--bios', 'none', '--memory', '16M'],
+];
+
+export class Fleet {
+  readonly folder = mkdtempSync(join(tmpdir(), 'lockstep-campaign-'));
+  private readonly arbiter = join(this.folder, 'arbiter');
+  private readonly machine: readonly string[];
+  private readonly nodes: NodeProcess[] = [];
+  private readonly stateDirs = new Map<NodeProcess, string>();
+
+  /** `machine` are the flags that all nodes share. */
+  constructor(machine: readonly string[]) {
+    this.machine = machine;
+    mkdirSync(this.arbiter);
+  }
+
+  primary(...flags: string[]): NodeProcess {
+    return this.start('primary', flags);
+  }
+
+  async backup(of: readonly NodeProcess[], ...flags: string[]): Promise<NodeProcess> {
+    const addresses = await Promise.all(of.map((node) => node.address()));
+    return this.start('backup', ['--connect', addresses.join(','), ...flags]);
+  }
+
+  /** The log that a node writes now, or wrote last. */
+  log(node: NodeProcess): string {
+    const stateDir = present(this.stateDirs.get(node), 'state directory of a node');
+    const numbers = readdirSync(stateDir)
+      .map((name) => Number(/^log-(\d+)$/.exec(name)?.[1] ?? '0'))
+      .sort((a, b) => b - a);
+    return join(stateDir, `log-${numbers[0] ?? 0}`);
+  }
+
+  /** Deletes what a node that has ended leaves behind. */
+  forget(node: NodeProcess): void {
+    const stateDir = this.stateDirs.get(node);
+    if (stateDir !== undefined) rmSync(stateDir, { recursive: true, force: true });
+  }
+
+  /** Kills every node; the folder stays where somebody wants to look at it. */
+  async close(keep = false): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+    if (!keep) rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  private start(role: string, flags: readonly string[]): NodeProcess {
+    const stateDir = join(this.folder, `node-${this.nodes.length + 1}`);
+    const pair = ['--arbiter', `file:${this.arbiter}`, '--state-dir', stateDir, '--json'];
+    const node = new NodeProcess(LOCKSTEP, [role, ...pair, ...this.machine, ...flags]);
+    this.nodes.push(node);
+    this.stateDirs.set(node, stateDir);
+    return node;
+  }
+}
+
+/** Waits until a primary says that a backup protects it. */
+export function untilProtected(primary: NodeProcess): Promise<GetStatusResponse> {
+  return until('protection', async () => {
+    const status = await primary.status();
+    return status.protection === Protection.PROTECTED ? status : null;
+  });
+}

@@ -1,0 +1,113 @@
+/**
+ * The guests of a campaign, ready to be started: the embedded ledger from power-on, and Debian
+ * with a loop in its shell from a snapshot, since booting it each time would take most of the time.
+ *
+ * The snapshot is made by the pair itself: a primary boots, a shell is told to run the loop, and a
+ * backup that joins keeps what it was given in the `start.snapshot` of its log.
+ */
+
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LockstepError } from '../../lib/base/error.js';
+import {
+  defaultCacheFolder,
+  findDebianImage,
+  IMAGE_NAME,
+} from '../../lib/host/image/debian-image.js';
+import { START_SNAPSHOT_FILE } from '../../lib/host/log-store/start-snapshot.js';
+import { ConsoleSession } from '../../lib/node/console-session.js';
+import { until } from '../../tools/demo/node-process.js';
+import { ledgerDialect, shellDialect, SHELL_LOOP, type Dialect } from './campaign-dialects.js';
+import { Fleet, LEDGER_FLAGS, untilProtected } from './campaign-fleet.js';
+
+export interface CampaignGuest {
+  readonly machine: readonly string[];
+  readonly restore: string | null;
+  readonly dialect: Dialect;
+  readonly ahead: number;
+  readonly minRate: number;
+  /** Deletes what was made for it. */
+  close(): void;
+}
+
+const BOOT_LIMIT_MS = 300_000;
+
+export function ledgerGuest(): CampaignGuest {
+  return {
+    machine: LEDGER_FLAGS,
+    restore: null,
+    dialect: ledgerDialect(),
+    ahead: 8,
+    minRate: 200,
+    close: () => undefined,
+  };
+}
+
+/** Errors: IO if the images are not in the cache, or Debian does not come up. */
+export async function debianGuest(say: (text: string) => void): Promise<CampaignGuest> {
+  const folder = process.env['LOCKSTEP_IMAGES'] ?? join(defaultCacheFolder(), IMAGE_NAME);
+  const image = await findDebianImage(folder);
+  if (image === null) {
+    throw new LockstepError('IO', `no Debian images in ${folder}: run \`lockstep image\``);
+  }
+  const machine = [
+    ...['--bios', image.bios, '--kernel', image.kernel, '--initrd', image.initrd],
+    ...['--append', 'console=ttyS0', '--memory', '256M'],
+  ];
+  const made = mkdtempSync(join(tmpdir(), 'lockstep-debian-'));
+  const restore = join(made, 'debian.snapshot');
+  say('boots Debian once');
+  await makeSnapshot(machine, restore);
+  say('the shell runs its loop; the campaign begins from a snapshot of it');
+  return {
+    machine,
+    restore,
+    dialect: shellDialect(),
+    ahead: 4,
+    minRate: 20,
+    close: () => rmSync(made, { recursive: true, force: true }),
+  };
+}
+
+async function makeSnapshot(machine: readonly string[], path: string): Promise<void> {
+  const fleet = new Fleet(machine);
+  const primary = fleet.primary();
+  let text = '';
+  let failure: Error | null = null;
+  const session = new ConsoleSession({
+    addresses: [await primary.address()],
+    events: {
+      onOutput: (bytes) => {
+        text += Buffer.from(bytes).toString('latin1');
+      },
+      onFailure: (error) => {
+        failure = error;
+      },
+    },
+  });
+  const said = (what: RegExp): Promise<unknown> =>
+    until(
+      `${what} on the console`,
+      () => {
+        if (failure !== null) throw failure;
+        return what.test(text);
+      },
+      BOOT_LIMIT_MS,
+    );
+  session.start();
+  try {
+    await said(/lockstep: shell begins[^]*\n# /);
+    session.write(Buffer.from("stty -echo; PS1=''; echo quiet $((6 * 7))\n"));
+    await said(/^quiet 42/m);
+    session.write(Buffer.from(`${SHELL_LOOP}\n`));
+    session.write(Buffer.from('0\n'));
+    await said(/^A 0 1 /m);
+    const backup = await fleet.backup([primary]);
+    await untilProtected(primary);
+    copyFileSync(join(fleet.log(backup), START_SNAPSHOT_FILE), path);
+  } finally {
+    session.close();
+    await fleet.close();
+  }
+}

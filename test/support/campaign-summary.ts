@@ -1,0 +1,48 @@
+/**
+ * The figures of a kill campaign.
+ */
+
+import { KILL_KINDS, type KillKind, type KillRecord } from './campaign-kills.js';
+
+/** Times in milliseconds; zeros where nothing was counted. */
+export interface Distribution {
+  readonly count: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface Summary {
+  readonly kills: number;
+  readonly seconds: number;
+  readonly transactions: number;
+  /** Least rate of the loads before the kills, in transactions a second. */
+  readonly leastRate: number;
+  readonly failover: Readonly<Record<KillKind | 'all', Distribution>>;
+}
+
+export function distribution(values: readonly number[]): Distribution {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): number =>
+    sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+  return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? 0 };
+}
+
+export function summarize(records: readonly KillRecord[], seconds: number): Summary {
+  const of = (kind: KillKind): Distribution =>
+    distribution(records.filter((one) => one.kind === kind).map(({ failoverMs }) => failoverMs));
+  const [random, held, burst, lagging] = KILL_KINDS;
+  return {
+    kills: records.length,
+    seconds,
+    transactions: records.at(-1)?.answered ?? 0,
+    leastRate: records.length === 0 ? 0 : Math.min(...records.map(({ rate }) => rate)),
+    failover: {
+      random: of(random),
+      held: of(held),
+      burst: of(burst),
+      lagging: of(lagging),
+      all: distribution(records.map(({ failoverMs }) => failoverMs)),
+    },
+  };
+}
