@@ -90,6 +90,7 @@ export class Primary implements RoleServices {
       limits: node.limits,
       ackMode: 'received',
       takeover: parts.takeover,
+      position: tail.lastSeq,
     });
     this.driver = new CoreDriver({
       core: this.core,
@@ -118,6 +119,7 @@ export class Primary implements RoleServices {
       tail,
       histories: () => this.consoles.histories,
       give: (input) => this.driver.give(input),
+      epoch: () => this.epoch(),
       onBackups: () => this.consoles.tellBackups(this.channel.backupAddresses()),
     });
     this.meters = new PrimaryMeters({ node, hart, core: this.core, channel: this.channel });

@@ -42,6 +42,8 @@ export interface PrimaryOptions {
   readonly ackMode: AckMode;
   /** What a promoted backup brings; null for a machine that powers on. */
   readonly takeover: Takeover | null;
+  /** Last entry before the log of a machine that is restored; 0, for power-on, by default. */
+  readonly position?: bigint;
   /** Rules of safety; only tests give others than `PRIMARY_POLICY`. */
   readonly policy?: PrimaryPolicy;
 }
@@ -77,7 +79,7 @@ export class PrimaryCore {
     this.takeover = options.takeover;
     this.currentState = this.takeover === null ? 'starting' : 'solo';
     this.epoch = this.takeover?.epoch ?? 0n;
-    this.lastSeq = this.takeover?.lastSeq ?? 0n;
+    this.lastSeq = this.takeover?.lastSeq ?? options.position ?? 0n;
     this.gate = new OutputGate(this.lastSeq);
     if (this.takeover?.guestStopped === true) this.stopSeq = this.lastSeq;
   }

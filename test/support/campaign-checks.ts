@@ -14,7 +14,7 @@ import { ConsoleSession } from '../../lib/node/console-session.js';
 import { Protection, Role } from '../../lib/rpc/generated/lockstep/v1/machine.js';
 import { until, type NodeProcess } from '../../tools/demo/node-process.js';
 import type { CampaignClient } from './campaign-client.js';
-import { LOCKSTEP, type Fleet } from './campaign-fleet.js';
+import { LOCKSTEP, statusOf, type Fleet } from './campaign-fleet.js';
 
 const execute = promisify(execFile);
 const REPLAY_LIMIT_MS = 300_000;
@@ -58,7 +58,7 @@ export async function takeoverOf(promoted: NodeProcess): Promise<Takeover> {
 
 /** Before another backup is started. */
 export async function checkStatus(promoted: NodeProcess, epoch: bigint): Promise<void> {
-  const status = await promoted.status();
+  const status = await statusOf(promoted);
   insist(status.role === Role.PRIMARY, `the promoted node says role ${status.role}`);
   insist(status.epoch === epoch, `it says epoch ${status.epoch}, it has won ${epoch}`);
   insist(status.promotions === 1, `it says ${status.promotions} promotions`);

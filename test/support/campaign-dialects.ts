@@ -40,14 +40,17 @@ export function ledgerDialect(): Dialect {
 const MODULUS = 1_000_003;
 const FACTOR = 31;
 
-/** The loop that `shellDialect` speaks with, for a POSIX shell whose terminal does not echo. */
+/**
+ * The loop that `shellDialect` speaks with, for a POSIX shell whose terminal does not echo. It is
+ * told 0 once, which leaves its state at zero, to see that it runs.
+ */
 export const SHELL_LOOP =
-  `n=0; s=1; while read a; do n=$((n + 1)); s=$(((s * ${FACTOR} + a) % ${MODULUS})); ` +
+  `n=-1; s=0; while read a; do n=$((n + 1)); s=$(((s * ${FACTOR} + a) % ${MODULUS})); ` +
   'echo "A $a $n $s"; done';
 
 export function shellDialect(): Dialect {
   let count = 0;
-  let state = 1;
+  let state = 0;
   return {
     name: 'debian',
     request: (number) => `${number}`,

@@ -3,11 +3,14 @@
  * cleared away. It knows nothing of kills.
  */
 
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { present } from '../../lib/base/assert.js';
+import { LockstepError } from '../../lib/base/error.js';
 import { Protection, type GetStatusResponse } from '../../lib/rpc/generated/lockstep/v1/machine.js';
 import { NodeProcess, until } from '../../tools/demo/node-process.js';
 
@@ -17,6 +20,9 @@ const LEDGER = fileURLToPath(new URL('../../../guest/ledger.elf', import.meta.ur
 export const LEDGER_FLAGS: readonly string[] = [
   ...['--kernel', LEDGER, '--bios', 'none', '--memory', '16M'],
 ];
+
+/** Time for a process that is ending to end. */
+const LAST_WORDS_MS = 2_000;
 
 export class Fleet {
   readonly folder = mkdtempSync(join(tmpdir(), 'lockstep-campaign-'));
@@ -74,7 +80,20 @@ export class Fleet {
 /** Waits until a primary says that a backup protects it. */
 export function untilProtected(primary: NodeProcess): Promise<GetStatusResponse> {
   return until('protection', async () => {
-    const status = await primary.status();
+    const status = await statusOf(primary);
     return status.protection === Protection.PROTECTED ? status : null;
   });
+}
+
+/** The answer of a node, or, if its process has ended, its last words as an error. */
+export async function statusOf(node: NodeProcess): Promise<GetStatusResponse> {
+  try {
+    return await node.status();
+  } catch (error) {
+    // A process closes its ports some time before it ends.
+    await Promise.race([once(node.child, 'exit'), delay(LAST_WORDS_MS)]);
+    if (node.child.exitCode === null) throw error;
+    const words = node.stderr.join('\n');
+    throw new LockstepError('IO', `a node has ended with ${node.child.exitCode}: ${words}`);
+  }
 }

@@ -24,7 +24,7 @@ import {
 } from './campaign-checks.js';
 import { CampaignClient } from './campaign-client.js';
 import type { Dialect } from './campaign-dialects.js';
-import { Fleet, untilProtected } from './campaign-fleet.js';
+import { Fleet, statusOf, untilProtected } from './campaign-fleet.js';
 import { Random } from './random.js';
 
 export const KILL_KINDS = ['random', 'held', 'burst', 'lagging'] as const;
@@ -128,7 +128,7 @@ export class KillCampaign {
     const rate = await this.load();
     const { epoch } = await untilProtected(primary);
     const isBusy = await this.prepare(kind);
-    const { heldOutputBytes: heldBytes, lagSteps } = await primary.status();
+    const { heldOutputBytes: heldBytes, lagSteps } = await statusOf(primary);
     if (kind === 'burst') client.burst(BURST);
     if (kind === 'random') await delay(this.random.below(300));
     if (kind === 'burst') await delay(this.random.below(6));
@@ -180,7 +180,7 @@ export class KillCampaign {
         return false;
       case 'held':
         backup.signal('SIGSTOP');
-        await until('held output', async () => (await primary.status()).heldOutputBytes > 0n);
+        await until('held output', async () => (await statusOf(primary)).heldOutputBytes > 0n);
         await delay(this.random.below(200));
         return false;
       case 'lagging': {
