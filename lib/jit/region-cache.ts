@@ -190,8 +190,8 @@ export class RegionCache implements RegionCompiler {
       jumpCache: this.hart.addresses.jumpCache,
       functionIndex,
     });
-    const env: Record<string, unknown> = { memory: this.hart.helpers['memory'] };
-    for (const name of compiled.imports) env[name] = this.hart.helpers[name];
+    const env: Record<string, unknown> = { memory: this.hart.callees['memory'] };
+    for (const name of compiled.imports) env[name] = this.hart.callees[name];
     const instance = new WebAssembly.Instance(new WebAssembly.Module(compiled.bytes), { env });
     this.hart.table.set(functionIndex, instance.exports[REGION_FUNCTION.name]);
     const entries: { number: number; slot: number }[] = [];

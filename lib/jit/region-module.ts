@@ -33,7 +33,7 @@ import { i32, i64 } from '../wasm/ops.js';
 import { JUMP_CACHE_ENTRIES } from '../riscv/derived.js';
 import { hartOffset } from '../riscv/hart-state.js';
 import type { FrameAddresses } from '../riscv/semantics/access-frame.js';
-import { helpersOf } from './helpers.js';
+import { calleesOf } from './callees.js';
 import type { Block, Region } from './region.js';
 import { RegionBinding, RegionFrame } from './region-frame.js';
 import { longestPaths, structureRegion, type Node } from './structure.js';
@@ -73,12 +73,12 @@ export function compileRegion(
   const emitter = new RegionEmitter(region, options.addresses, budgets);
   const body = emitter.build(structure.nodes, options);
   const module = new ModuleBuilder(options.memory);
-  const helpers = helpersOf(region);
-  for (const helper of helpers) module.importFunction(helper);
+  const callees = calleesOf(region);
+  for (const callee of callees) module.importFunction(callee);
   module.define(REGION_FUNCTION, [emitter.frame.selector], body, { exported: true });
   return {
     bytes: module.finish(),
-    imports: helpers.map((helper) => helper.name),
+    imports: callees.map((callee) => callee.name),
     minimumBudget: new Map(
       region.entries.map((pc) => [pc, present(budgets.get(pc), 'budget of an entry')]),
     ),

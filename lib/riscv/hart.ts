@@ -87,7 +87,7 @@ export class Hart {
         code: this.code,
         addresses: interpreter.addresses,
         limits: interpreter.limits,
-        helpers: { ...interpreter.exports, ...imports, memory: options.memory },
+        callees: { ...interpreter.exports, ...imports, memory: options.memory },
         table: interpreter.table,
       }) ?? null;
     this.code.onChange = {

@@ -27,7 +27,7 @@ export interface HartInternals {
   readonly addresses: FrameAddresses;
   readonly limits: MemoryLimits;
   /** Functions that regions import, by name. */
-  readonly helpers: Readonly<Record<string, unknown>>;
+  readonly callees: Readonly<Record<string, unknown>>;
   /** Table of region functions, called by the interpreter. */
   readonly table: FunctionTable;
 }

@@ -26,7 +26,7 @@ export interface InterpreterExports {
   /** 64-bit hash of the 4096 bytes at a host address. */
   hashPage(host: number): bigint;
   /** The functions that compiled regions import: slow accesses and the float library. */
-  readonly [helper: string]: unknown;
+  readonly [callee: string]: unknown;
 }
 
 export interface Interpreter {

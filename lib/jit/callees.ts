@@ -12,19 +12,19 @@ import type { Region } from './region.js';
 
 const known = new Map<Instruction, readonly FunctionSignature[]>();
 
-export function helpersOf(region: Region): readonly FunctionSignature[] {
+export function calleesOf(region: Region): readonly FunctionSignature[] {
   const byName = new Map<string, FunctionSignature>();
   for (const block of region.blocks.values()) {
     for (const { decoded } of block.instructions) {
-      for (const helper of helpersOfInstruction(decoded.instruction)) {
-        byName.set(helper.name, helper);
+      for (const callee of calleesOfInstruction(decoded.instruction)) {
+        byName.set(callee.name, callee);
       }
     }
   }
   return [...byName.values()];
 }
 
-function helpersOfInstruction(instruction: Instruction): readonly FunctionSignature[] {
+function calleesOfInstruction(instruction: Instruction): readonly FunctionSignature[] {
   const cached = known.get(instruction);
   if (cached !== undefined) return cached;
   const found = instruction.semantics.flatMap((stmt) => inStatement(stmt));
