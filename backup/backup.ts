@@ -241,6 +241,9 @@ export class Backup implements RoleServices {
     const { replica } = this.slot;
     const { input, batches } = readBatch(message, replica.tail, stream, more);
     this.pending = batches;
+    if (message.epoch < this.core.figures().epoch) {
+      this.options.node.metrics.add('lockstep_fenced_total', { what: 'batch' });
+    }
     this.meters.noteBatch(message, batches);
     this.driver.give(input);
     this.slot.replica.released(message.releasedSeq);

@@ -58,6 +58,8 @@ export interface ChannelOptions {
   readonly tail: LogTail;
   readonly histories: SnapshotSource['histories'];
   readonly give: (input: PrimaryInput) => void;
+  /** Epoch in which this node speaks now. */
+  readonly epoch: () => bigint;
   /** The backups that are connected are others than before. */
   readonly onBackups: () => void;
 }
@@ -66,6 +68,8 @@ export class PrimaryChannel {
   private readonly options: ChannelOptions;
   private readonly sessions = new Map<number, Session>();
   private nextSession = 1;
+  /** The session that the log is kept for; others come and are refused meanwhile. */
+  private pinnedBy = 0;
 
   constructor(options: ChannelOptions) {
     this.options = options;
@@ -111,6 +115,7 @@ export class PrimaryChannel {
     const session = this.sessions.get(effect.session);
     if (session === undefined) return;
     const { node, tail } = this.options;
+    this.pinnedBy = session.id;
     tail.pin(effect.mode === 'resume' ? effect.seq : tail.lastSeq);
     this.write(session, 256, {
       $case: 'accepted',
@@ -191,6 +196,9 @@ export class PrimaryChannel {
     const session = this.sessions.get(effect.session);
     if (session === undefined) return;
     this.forget(session);
+    if (effect.reason === 'stale-epoch') {
+      this.options.node.metrics.add('lockstep_fenced_total', { what: 'hello' });
+    }
     const error = errorOfCloseReason(effect.reason, session.mismatch, {
       epoch,
       ...(primary === null ? {} : { primary }),
@@ -264,6 +272,9 @@ export class PrimaryChannel {
   private takeAck(session: Session, ack: Ack): void {
     const { tail, node, give } = this.options;
     session.ackedSteps = ack.steps;
+    if (ack.epoch !== this.options.epoch()) {
+      node.metrics.add('lockstep_fenced_total', { what: 'ack' });
+    }
     const { measured } = session;
     const isAnswered =
       measured !== null &&
@@ -338,7 +349,7 @@ export class PrimaryChannel {
     session.writer.close();
     session.onIdle?.();
     this.sessions.delete(session.id);
-    this.options.tail.pin(null);
+    if (this.pinnedBy === session.id) this.options.tail.pin(null);
     this.options.onBackups();
   }
 }

@@ -5,6 +5,7 @@
  * sends numbers without pause; the answers show a lost, doubled or reordered transaction.
  */
 
+import { renameSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Protection, Role } from '../../lib/rpc/generated/lockstep/v1/machine.js';
@@ -181,6 +182,24 @@ test.serial(
     t.is((await backup.status()).role, Role.PRIMARY);
   },
 );
+
+test.serial('while the arbiter is away nobody is promoted, and then the backup is', async (t) => {
+  const fixture = new PairFixture(t);
+  const { primary, backup } = await fixture.pair();
+  const log = await fixture.console([primary, backup]);
+  await transact(t, log, 20);
+  renameSync(fixture.arbiter, `${fixture.arbiter}-away`);
+  // The pair goes on as it is.
+  await transact(t, log, 20);
+  primary.signal('SIGKILL');
+  await backup.heard('arbiter: unavailable');
+  t.is((await backup.status()).role, Role.CANDIDATE);
+  t.is((await backup.status()).protection, Protection.HOLDING);
+  t.is(log.lines.length, 40);
+  renameSync(`${fixture.arbiter}-away`, fixture.arbiter);
+  await transact(t, log, 20);
+  t.is((await backup.status()).epoch, 2n);
+});
 
 test.serial('after an orderly power-off nobody takes over and both end well', async (t) => {
   const fixture = new PairFixture(t);

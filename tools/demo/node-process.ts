@@ -15,6 +15,8 @@ import type { GetStatusResponse } from '../../lib/rpc/generated/lockstep/v1/mach
 /** A condition that takes longer than this on a busy machine will not come. */
 const PATIENCE_MS = 60_000;
 
+const ANSWER_MS = 15_000;
+
 export interface JournalLine {
   readonly event: string;
   readonly [field: string]: unknown;
@@ -81,7 +83,7 @@ export class NodeProcess {
       const { target, credentials, options } = clientTarget(address);
       this.client = new Client(target, credentials, options);
     }
-    return askStatus(this.client, 2_000);
+    return askStatus(this.client, ANSWER_MS);
   }
 
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void {
