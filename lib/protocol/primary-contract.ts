@@ -180,7 +180,7 @@ export type PrimaryEffect =
       readonly releasedSeq: bigint;
       readonly timeMs: number;
     }
-  /** Outputs marked up to `throughSeq` leave, stamped with `epoch`; inputs likewise are answered. */
+  /** Outputs marked up to `throughSeq` leave with `epoch`; inputs likewise are answered. */
   | { readonly kind: 'release'; readonly throughSeq: bigint; readonly epoch: bigint }
   /** After a takeover: outputs marked beyond `afterSeq` leave (again), stamped with `epoch`. */
   | { readonly kind: 'resend'; readonly afterSeq: bigint; readonly epoch: bigint }

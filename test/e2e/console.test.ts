@@ -99,7 +99,7 @@ test.serial('status is 0 with a primary, 7 without, and JSON is one object a lin
   const answers: unknown[] = both.stdout
     .trimEnd()
     .split('\n')
-    .map((line): unknown => JSON.parse(line));
+    .map((line) => JSON.parse(line) as unknown);
   t.like(answers[0], { address: first, role: 'primary', protection: 'protected', epoch: '1' });
   t.like(answers[1], { address: second, role: 'backup', primaryAddress: first });
   const alone = await lockstep(['status', '--connect', second]);

@@ -9,7 +9,7 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { LockstepError } from '../../lib/base/error.js';
+import type { LockstepError } from '../../lib/base/error.js';
 import { ConsoleSession } from '../../lib/node/console-session.js';
 import { Protection, Role } from '../../lib/rpc/generated/lockstep/v1/machine.js';
 import { until, type NodeProcess } from '../../tools/demo/node-process.js';

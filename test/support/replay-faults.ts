@@ -3,7 +3,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { LockstepError } from '../../lib/base/error.js';
+import type { LockstepError } from '../../lib/base/error.js';
 import type { LogEntry, LogEvent, StateHashEvent } from '../../lib/event/event.js';
 import { HartHost } from '../../lib/host/hart-host.js';
 import type { LogMeta } from '../../lib/host/log-store/meta.js';
@@ -107,7 +107,7 @@ async function replayEntries(
   }
 }
 
-function imagesOf(meta: LogMeta): MachineImages {
+export function imagesOf(meta: LogMeta): MachineImages {
   const image = (role: string): Uint8Array | null => {
     const path = meta.images.find((candidate) => candidate.role === role)?.path;
     return path === undefined ? null : readFileSync(path);

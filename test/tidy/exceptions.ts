@@ -14,10 +14,14 @@ export const ENTRY_POINTS: Exceptions = {
   'tools/lockstep.ts': 'the command',
   'tools/spec/main.ts': '`npm run spec`',
   'tools/docs/main.ts': '`npm run docs`',
+  'test/campaign/kills.ts': '`npm run campaign:kills`',
+  'test/campaign/zombies.ts': '`npm run campaign:zombies`',
 };
 
 /** Folders of lib whose files have no test of the same name. */
 export const TESTED_ELSEWHERE: Exceptions = {
+  'lib/event/event.ts': 'types and two lists: test/unit/event/codec.test.ts',
+  'lib/simulation/': 'run whole by test/sim, and judged there by planted bugs',
   'lib/host/hart-loop.ts': 'runs in a worker only: test/unit/host/hart-host.test.ts',
   'lib/host/hart-worker.ts': 'runs in a worker only: test/unit/host/hart-host.test.ts',
   'lib/host/host-ports.ts': 'the clock and random bytes of the host, used by hart-host.test.ts',

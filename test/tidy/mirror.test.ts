@@ -59,7 +59,10 @@ test('every unit test stands where its subject does', (t) => {
       const inner = path.slice('test/unit/'.length, -'.test.ts'.length);
       const places = [`lib/${inner}`, inner, `tools/${inner}`];
       return !places.some(
-        (place) => known.has(`${place}.ts`) || paths.some((other) => other.startsWith(`${place}/`)),
+        (place) =>
+          known.has(`${place}.ts`) ||
+          // A folder, or files that belong together: role.test.ts for role-core.ts, role-states.ts.
+          paths.some((other) => other.startsWith(`${place}/`) || other.startsWith(`${place}-`)),
       );
     });
   t.deepEqual(lost, []);

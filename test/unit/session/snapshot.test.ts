@@ -28,7 +28,9 @@ function refusal(bytes: Uint8Array, machine = newToy()): LockstepError | null {
     return null;
   } catch (error) {
     if (!(error instanceof LockstepError) || error.code !== 'BAD_SNAPSHOT') throw error;
-    if (hashWholeState(machine) !== before) throw new Error('restored in part');
+    if (hashWholeState(machine) !== before) {
+      throw new Error('restored in part', { cause: error });
+    }
     return error;
   }
 }
