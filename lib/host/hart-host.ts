@@ -132,7 +132,7 @@ export class HartHost {
     const { digest, hartCount } = ready;
     const { listener } = options;
     const host = new HartHost({ worker, control, listener, digest, hartCount });
-    worker.on('message', (report: Report) => host.take(report));
+    worker.on('message', (report: Report) => host.receive(report));
     worker.on('error', (error) => host.fail(error));
     worker.on('exit', (code) => host.fail(new Error(`hart worker exited with ${code}`)));
     host.post({ kind: 'go' });
@@ -280,8 +280,17 @@ export class HartHost {
     });
   }
 
-  private take(report: Report): void {
+  /** A listener that fails is as fatal as a worker that does: what it was told is lost. */
+  private receive(report: Report): void {
     if (this.ended !== null) return;
+    try {
+      this.take(report);
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  private take(report: Report): void {
     switch (report.kind) {
       case 'slice':
         this.takeSlice(report);

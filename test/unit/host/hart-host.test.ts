@@ -274,3 +274,23 @@ test('a damaged snapshot is refused at the start', async (t) => {
   );
   t.is(error.code, 'BAD_SNAPSHOT');
 });
+
+test('a listener that throws is fatal, with its own error', async (t) => {
+  const reason = new LockstepError('IO', 'the disk is full');
+  const fatal = new Promise<Error>((resolve, reject) => {
+    HartHost.start({
+      config: TOY_CONFIG,
+      images: TOY_IMAGES,
+      machineFactory: new URL('../../support/toy-machine.js', import.meta.url).href,
+      start: { kind: 'boot' },
+      role: RECORD,
+      listener: {
+        onEntries: () => {
+          throw reason;
+        },
+        onFatal: resolve,
+      },
+    }).then((host) => t.teardown(() => host.stop()), reject);
+  });
+  t.is(await fatal, reason);
+});
