@@ -60,7 +60,8 @@ export class ConsoleSession {
   private nextOffset: bigint | null;
   private sequence = 0n;
   private acked = 0n;
-  private unacked: UnackedInput[] = [];
+  /** In order of sequence. */
+  private readonly unacked: UnackedInput[] = [];
   private isClosed = false;
 
   constructor(options: ConsoleOptions) {
@@ -170,7 +171,8 @@ export class ConsoleSession {
   private inputAck(link: ConsoleLink, epoch: bigint, sequence: bigint): void {
     if (!this.accepts(link, epoch) || sequence <= this.acked) return;
     this.acked = sequence;
-    this.unacked = this.unacked.filter((input) => input.sequence > sequence);
+    const rest = this.unacked.findIndex((input) => input.sequence > sequence);
+    this.unacked.splice(0, rest < 0 ? this.unacked.length : rest);
     this.options.events.onInputAcked?.(sequence);
   }
 

@@ -26,7 +26,7 @@ const LAST_WORDS_MS = 2_000;
 
 export class Fleet {
   readonly folder = mkdtempSync(join(tmpdir(), 'lockstep-campaign-'));
-  private readonly arbiter = join(this.folder, 'arbiter');
+  readonly arbiter = join(this.folder, 'arbiter');
   private readonly machine: readonly string[];
   private readonly nodes: NodeProcess[] = [];
   private readonly stateDirs = new Map<NodeProcess, string>();
@@ -44,6 +44,11 @@ export class Fleet {
   async backup(of: readonly NodeProcess[], ...flags: string[]): Promise<NodeProcess> {
     const addresses = await Promise.all(of.map((node) => node.address()));
     return this.start('backup', ['--connect', addresses.join(','), ...flags]);
+  }
+
+  /** A backup that looks for its primary elsewhere than where it is, as at a proxy. */
+  backupAt(address: string, ...flags: string[]): NodeProcess {
+    return this.start('backup', ['--connect', address, ...flags]);
   }
 
   /** The log that a node writes now, or wrote last. */

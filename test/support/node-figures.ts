@@ -1,0 +1,36 @@
+/**
+ * Figures of a running node from outside: its metrics page, and its resident memory.
+ */
+
+import { readFileSync } from 'node:fs';
+import type { NodeProcess } from '../../tools/demo/node-process.js';
+import { insist } from './campaign-checks.js';
+
+/** A node started with `--metrics 127.0.0.1:0`: its page as values by series. */
+export async function readMetrics(node: NodeProcess): Promise<ReadonlyMap<string, number>> {
+  const address = String((await node.heard('ready'))['metrics']);
+  const response = await fetch(`http://${address}/metrics`);
+  const values = new Map<string, number>();
+  for (const line of (await response.text()).split('\n')) {
+    const found = /^([a-z_]+)(?:\{([^}]*)\})? ([^ ]+)/.exec(line);
+    if (found === null) continue;
+    const [, name = '', labels = '', value = ''] = found;
+    const own = labels.split(',').filter((label) => label !== '' && !label.startsWith('vm='));
+    const key = own.length === 0 ? name : `${name}{${own.join(',')}}`;
+    values.set(key, Number(value));
+  }
+  return values;
+}
+
+/** One series of a page; it must be there. */
+export function series(page: ReadonlyMap<string, number>, key: string): number {
+  const value = page.get(key);
+  insist(value !== undefined, `the metrics have ${key}`);
+  return value;
+}
+
+/** Resident memory of a node's process, in bytes. */
+export function residentBytes(node: NodeProcess): number {
+  const text = readFileSync(`/proc/${node.child.pid ?? 0}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? '0') * 1024;
+}
