@@ -1,9 +1,8 @@
 /**
  * The primary's role: replication, output commit, loss of the backup, arbitration, joining.
  *
- * A pure state machine: `step(input, nowMs)` returns effects, and nothing here waits, sends or
- * reads a clock. The host gives `tick` when `wakeAtMs()` has come. The states and their diagram
- * stand in primary-states.ts.
+ * A pure state machine: `step(input, nowMs)` returns effects; nothing waits, sends or reads a clock.
+ * The host gives `tick` when `wakeAtMs()` has come. primary-states.ts has states and diagram.
  *
  * Epoch and generation are one number. The first entry of a number opens the epoch; a second of
  * the same number begins its protection: from that effect on outputs wait, and a backup that
@@ -12,8 +11,7 @@
  *
  * Invariant: released <= committed; while outputs wait, committed <= acked <= sent <= recorded.
  *
- * It is not the fence: a process that is stopped between effect and write can still speak late, so
- * every sink checks the epoch that an output carries.
+ * It is not the fence: a stopped process can still speak late, so every sink checks the epoch.
  */
 
 import { assert, unreachable } from '../base/assert.js';

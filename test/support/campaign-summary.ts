@@ -1,5 +1,5 @@
 /**
- * The figures of a kill campaign.
+ * The figures of a kill campaign: what was measured at each kill, as a table for people and JSON.
  */
 
 import { KILL_KINDS, type KillKind, type KillRecord } from './campaign-kills.js';

@@ -1,5 +1,6 @@
 /**
  * Goal: a batch counts what it holds, and gives it once.
+ * Method: batches filled and taken by hand.
  */
 
 import test from 'ava';
