@@ -147,7 +147,8 @@ export class KillChain {
   }
 }
 
-async function isProtected(node: NodeProcess): Promise<void> {
+/** Waits until `node` is a primary that a backup protects. */
+export async function isProtected(node: NodeProcess): Promise<void> {
   await until('protection', async () => {
     return (await node.status()).protection === Protection.PROTECTED;
   });
