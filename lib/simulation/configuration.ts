@@ -81,8 +81,11 @@ function drawLimits(random: Random): PairLimits {
 export function configure(seed: number): Configuration {
   const random = new Random(seed, STREAM_OF_CONFIGURATION);
   const limits = drawLimits(random);
-  const nodes = random.pick([2, 2, 3]);
-  const isSlow = random.chance(0.2);
+  const hasElder = random.chance(0.05);
+  const hasFlip = random.chance(0.08);
+  // An elder only matters beside a pair; a flip is found late where replay is slow.
+  const nodes = hasElder ? 3 : random.pick([2, 2, 3]);
+  const isSlow = random.chance(hasFlip ? 0.7 : 0.2);
   const healAtMs = random.pick([800, 1_600, 3_000]);
   const slowestDelayMs = random.pick([0.3, 2, 8]);
   const base = {
@@ -92,27 +95,27 @@ export function configure(seed: number): Configuration {
     ackMode: random.chance(0.2) ? ('durable' as const) : ('received' as const),
     sliceMs: random.pick([5, 10]),
     stepsPerSlice: random.pick([500, 1_000]),
-    delayMs: [0.1, slowestDelayMs] as const,
+    delayMs: hasElder ? ([4, 8] as const) : ([0.1, slowestDelayMs] as const),
     arbiterDelayMs: random.span(0.5, 5),
     diskMs: random.pick([0.5, 3, 12]),
     replayRate: random.span(1.5, 4),
     slowReplayRate: isSlow ? random.span(0.3, 0.9) : 4,
     slowUntilMs: healAtMs,
-    retainedEntries: random.pick([0, 20, 10_000]),
+    retainedEntries: hasFlip ? 10_000 : random.pick([0, 20, 10_000]),
     snapshotChunks: random.pick([0, 3, 30]),
     snapshotFails: random.chance(0.02),
     clients: random.between(1, 3),
     thinkMs: random.pick([1, 10, 40]),
     clientTimeoutMs: random.pick([60, 150]),
-    restartMs: random.pick([20, 150, 600]),
+    restartMs: hasElder ? 20 : random.pick([20, 150, 600]),
     staleGenerations: random.chance(0.04) ? [random.between(1, 3)] : [],
     incompatibleNode: random.chance(0.03) ? nodes - 1 : -1,
-    elderAtMs: random.chance(0.04) ? random.span(0, healAtMs / 2) : Infinity,
-    powerOffAtMs: random.chance(0.1) ? random.span(200, healAtMs) : Infinity,
+    elderAtMs: hasElder ? random.span(0, random.pick([250, 800])) : Infinity,
+    powerOffAtMs: random.chance(0.12) ? random.span(50, random.pick([300, healAtMs])) : Infinity,
     healAtMs,
     endAtMs: healAtMs + 6_000,
   };
   // A slow backup is watched in peace: the throttle's promise is about load, not about faults.
-  const faults = isSlow && random.chance(0.5) ? [] : planFaults(random, { nodes, healAtMs });
-  return { ...base, faults };
+  const isCalm = isSlow && !hasFlip && random.chance(0.5);
+  return { ...base, faults: isCalm ? [] : planFaults(random, { nodes, healAtMs, hasFlip }) };
 }

@@ -103,10 +103,10 @@ const STRIKABLE = [
 /** Draws the faults of a seed, in order of time. */
 export function planFaults(
   random: Random,
-  shape: { readonly nodes: number; readonly healAtMs: number },
+  shape: { readonly nodes: number; readonly healAtMs: number; readonly hasFlip: boolean },
 ): Fault[] {
   const kinds = KINDS.filter(() => random.chance(0.4));
-  if (random.chance(0.06)) return planFlip(random, shape);
+  if (shape.hasFlip) return planFlip(random, shape);
   if (kinds.length === 0) return [];
   const faults: Fault[] = [];
   const gapMs = random.pick([80, 200, 500]);
@@ -122,7 +122,7 @@ function planFlip(
   shape: { readonly nodes: number; readonly healAtMs: number },
 ): Fault[] {
   const node = random.between(1, shape.nodes - 1);
-  const atMs = random.span(5, random.pick([150, shape.healAtMs]));
+  const atMs = random.span(5, random.pick([100, 200, shape.healAtMs]));
   const flip: Fault = { kind: 'flip', atMs, node, bit: random.between(0, 31) };
   const nextMs = atMs + random.span(0, 40);
   if (random.chance(0.4)) return [flip, { kind: 'reset', atMs: nextMs, from: 0, to: node }];

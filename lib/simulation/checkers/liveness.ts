@@ -43,11 +43,16 @@ export class Liveness {
       checkOutput(view, newest.replica, newest.process.name);
       checkTransactions(view, newest.replica, newest.process.name);
     }
-    const { staleGenerations, elderAtMs } = view.configuration;
-    const hasPast = staleGenerations.length > 0 || elderAtMs !== Infinity;
-    if (this.goals === null || hasPast || hasStopped || this.isReached(view)) return;
+    if (this.goals === null || hasStopped || mayEndUnserved(view) || this.isReached(view)) return;
     view.violation('all faults are over, but the service has not come back');
   }
+}
+
+/** Records of a previous life end every life; so may a flipped bit, found after the faults. */
+function mayEndUnserved({ configuration }: View): boolean {
+  const { staleGenerations, elderAtMs, faults } = configuration;
+  const hasPast = staleGenerations.length > 0 || elderAtMs !== Infinity;
+  return hasPast || faults.some((fault) => fault.kind === 'flip');
 }
 
 function newestPrimary(view: View): PrimaryRole | null {

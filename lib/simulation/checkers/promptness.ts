@@ -11,7 +11,7 @@ import type { View } from './view.js';
 const MARGIN_MS = 80;
 /** Calm time after which the throttle must have found its rate. */
 const SETTLE_MS = 800;
-const LAG_LIMIT_TARGETS = 3;
+const LAG_LIMIT_TARGETS = 4;
 const TURNS_WINDOW_MS = 1_000;
 const TURNS_LIMIT = 10;
 
