@@ -9,13 +9,8 @@ import { renameSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Protection, Role } from '../../lib/rpc/generated/lockstep/v1/machine.js';
-import {
-  ledgerLine,
-  PairFixture,
-  until,
-  type ConsoleLog,
-  type NodeProcess,
-} from '../support/pair.js';
+import { ledgerLine, PairFixture, until, type ConsoleLog } from '../support/pair.js';
+import { isProtected } from '../support/kill-run.js';
 
 /** Sends `count` numbers, at most `ahead` of them unanswered, and checks each answer. */
 async function transact(t: ExecutionContext, log: ConsoleLog, count: number): Promise<void> {
@@ -31,12 +26,6 @@ async function transact(t: ExecutionContext, log: ConsoleLog, count: number): Pr
   }
 }
 
-async function isProtected(node: NodeProcess): Promise<void> {
-  await until('protection', async () => {
-    return (await node.status()).protection === Protection.PROTECTED;
-  });
-}
-
 test.serial(
   'transactions survive SIGKILL of the primary under load, in order and once',
   async (t) => {
@@ -45,6 +34,7 @@ test.serial(
     const log = await fixture.console([primary, backup]);
     const load = transact(t, log, 600);
     await log.line(150);
+    await isProtected(primary);
     primary.signal('SIGKILL');
     await load;
     t.is(log.lines.length, 600);
@@ -87,6 +77,7 @@ test.serial('a backup that joins late starts from a snapshot and takes over exac
   await primary.heard('protecting -> protected');
   const second = await fixture.console([backup], false);
   await transact(t, log, 100);
+  await isProtected(primary);
   primary.signal('SIGKILL');
   // A client that comes only now gets the history from before the snapshot too.
   await second.line(399);
@@ -100,6 +91,7 @@ test.serial('a frozen primary that wakes after the promotion is not heard', asyn
   await transact(t, log, 100);
   const load = transact(t, log, 400);
   await log.line(160);
+  await isProtected(primary);
   primary.signal('SIGSTOP');
   await backup.heard('promoting -> promoted');
   await log.line(300);
@@ -147,6 +139,7 @@ test.serial('a primary that loses its backup asks the arbiter and goes on alone'
   const joined = await fixture.backup([primary]);
   await isProtected(primary);
   await transact(t, log, 50);
+  await isProtected(primary);
   primary.signal('SIGKILL');
   await transact(t, await reattach(fixture, log, joined), 50);
 });
@@ -172,6 +165,7 @@ test.serial(
     await second.heard('primary refuses');
     const log = await fixture.console([primary, backup, second]);
     await transact(t, log, 50);
+    await isProtected(primary);
     primary.signal('SIGKILL');
     await transact(t, log, 50);
     await second.heard('following -> protecting');
@@ -191,6 +185,7 @@ test.serial('while the arbiter is away nobody is promoted, and then the backup i
   renameSync(fixture.arbiter, `${fixture.arbiter}-away`);
   // The pair goes on as it is.
   await transact(t, log, 20);
+  await isProtected(primary);
   primary.signal('SIGKILL');
   await backup.heard('arbiter: unavailable');
   t.is((await backup.status()).role, Role.CANDIDATE);
