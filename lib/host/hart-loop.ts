@@ -86,7 +86,7 @@ export class HartLoop {
       else if (this.told(CONTROL.pause)) this.rest(bell);
       else if (this.isOverBudget()) this.waitForListener();
       else {
-        const waitMs = this.turn();
+        const waitMs = this.turn(bell);
         if (waitMs !== 0) this.sleep(bell, waitMs);
       }
     }
@@ -136,7 +136,7 @@ export class HartLoop {
   }
 
   /** Lets the machine run for a bit. Gives the time to sleep then; null is until the bell. */
-  private turn(): number | null {
+  private turn(bell: number): number | null {
     const startMs = performance.now();
     let waitMs: number | null = null;
     try {
@@ -149,7 +149,7 @@ export class HartLoop {
       if (!(error instanceof LockstepError) || this.session.kind === 'record') throw error;
       this.fail(error);
     }
-    this.throttle(performance.now() - startMs);
+    this.throttle(performance.now() - startMs, bell);
     return waitMs;
   }
 
@@ -362,7 +362,8 @@ export class HartLoop {
     if (waitMs > 0) Atomics.wait(this.control.words, CONTROL.bell, bell, waitMs);
   }
 
-  private throttle(ranMs: number): void {
+  /** Sleeps off what the throttle takes; an order rung since `bell` comes first. */
+  private throttle(ranMs: number, bell: number): void {
     const permille = Atomics.load(this.control.words, CONTROL.throttlePermille);
     if (permille >= 1000 || this.resting) {
       this.throttleDebtMs = 0;
@@ -370,7 +371,6 @@ export class HartLoop {
     }
     this.throttleDebtMs += (ranMs * (1000 - permille)) / permille;
     if (this.throttleDebtMs < 1) return;
-    const bell = Atomics.load(this.control.words, CONTROL.bell);
     const startMs = performance.now();
     Atomics.wait(this.control.words, CONTROL.bell, bell, Math.min(this.throttleDebtMs, 100));
     this.throttleDebtMs = Math.max(0, this.throttleDebtMs - (performance.now() - startMs));

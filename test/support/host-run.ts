@@ -3,6 +3,7 @@
  * conditions.
  */
 
+import type { ExecutionContext } from 'ava';
 import { present } from '../../lib/base/assert.js';
 import type { LockstepError } from '../../lib/base/error.js';
 import type { LogEntry } from '../../lib/event/event.js';
@@ -12,7 +13,7 @@ import type { MachineStop } from '../../lib/machine/machine.js';
 import { TOY_CONFIG, TOY_IMAGES, ascii } from './toy-machine.js';
 
 const TOY_FACTORY = new URL('./toy-machine.js', import.meta.url).href;
-const WAIT_LIMIT_MS = 20_000;
+const WAIT_LIMIT_MS = 60_000;
 
 export class HostRun {
   readonly entries: LogEntry[] = [];
@@ -29,7 +30,9 @@ export class HostRun {
   private sent = 0n;
   private waiters: (() => void)[] = [];
 
+  /** The host is stopped at the end of the test. */
   static async start(
+    t: ExecutionContext,
     options: Pick<HartHostOptions, 'role'> & Partial<HartHostOptions>,
   ): Promise<HostRun> {
     const run = new HostRun();
@@ -69,6 +72,7 @@ export class HostRun {
         },
       },
     });
+    t.teardown(() => run.hart.stop());
     return run;
   }
 

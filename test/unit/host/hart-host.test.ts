@@ -1,7 +1,8 @@
 /**
  * Goal: a machine on a worker thread does what a session does, and the thread between adds
  * nothing: order, bounded memory, promotion in place, an end that leaves nothing behind.
- * Method: the toy machine in real workers; every wait is on a condition.
+ * Method: the toy machine in real workers, one test at a time, since some of the guests take all
+ * the time they get; every wait is on a condition.
  */
 
 import test from 'ava';
@@ -13,8 +14,8 @@ import { TOY_CONFIG, TOY_IMAGES } from '../../support/toy-machine.js';
 const RECORD = { kind: 'record', epoch: 1n, firstSeq: 1n } as const;
 const REPLAY = { kind: 'replay', firstSeq: 1n } as const;
 
-test('input comes back as output, with the entry that covers it', async (t) => {
-  const run = await HostRun.start({ role: RECORD });
+test.serial('input comes back as output, with the entry that covers it', async (t) => {
+  const run = await HostRun.start(t, { role: RECORD });
   run.send('5\n');
   await run.until(() => run.text() === '1 5 5\n');
   t.deepEqual(run.entries[0], { seq: 1n, event: { kind: 'epoch', epoch: 1n } });
@@ -25,11 +26,10 @@ test('input comes back as output, with the entry that covers it', async (t) => {
   const [logged] = run.inputs;
   const input = run.entries.find(({ seq }) => seq === logged?.seq)?.event;
   t.like(input, { kind: 'console-input', client: 9n, sequence: 2n });
-  await run.hart.stop();
 });
 
-test('input that is sent again enters once and is acknowledged again', async (t) => {
-  const run = await HostRun.start({ role: RECORD });
+test.serial('input that is sent again enters once and is acknowledged again', async (t) => {
+  const run = await HostRun.start(t, { role: RECORD });
   run.send('5\n');
   await run.until(() => run.inputs.length === 1);
   const bytes = Uint8Array.from([53, 10, 54, 10]);
@@ -43,11 +43,10 @@ test('input that is sent again enters once and is acknowledged again', async (t)
   t.throws(() => run.hart.sendConsoleInput({ stream: 'uart', client: 9n, sequence: 1n, bytes }), {
     code: 'USAGE',
   });
-  await run.hart.stop();
 });
 
-test('a host that follows compares equal, and says so by its progress', async (t) => {
-  const primary = await HostRun.start({ role: RECORD });
+test.serial('a host that follows compares equal, and says so by its progress', async (t) => {
+  const primary = await HostRun.start(t, { role: RECORD });
   for (let number = 1; number <= 30; number++) primary.send(`${number}\n`);
   primary.send('spin 3000000\n');
   primary.send('1\n');
@@ -55,7 +54,7 @@ test('a host that follows compares equal, and says so by its progress', async (t
   primary.hart.pause();
   const state = await primary.hart.inspect();
   await primary.until(() => primary.entries.at(-1)?.seq === state.seq);
-  const backup = await HostRun.start({ role: REPLAY });
+  const backup = await HostRun.start(t, { role: REPLAY });
   backup.hart.feed(primary.entries);
   await backup.until(() => backup.hart.progress().seq === state.seq);
   const copy = await backup.hart.inspect();
@@ -63,16 +62,15 @@ test('a host that follows compares equal, and says so by its progress', async (t
   t.deepEqual(copy.words, state.words);
   t.is(backup.outputs.length, 0);
   t.is(backup.diverged, null);
-  await Promise.all([primary.hart.stop(), backup.hart.stop()]);
 });
 
-test('a promoted host goes on at the right byte and keeps no input twice', async (t) => {
-  const primary = await HostRun.start({ role: RECORD });
+test.serial('a promoted host goes on at the right byte and keeps no input twice', async (t) => {
+  const primary = await HostRun.start(t, { role: RECORD });
   primary.send('5\n');
   primary.send('6\n');
   await primary.until(() => primary.text() === '1 5 5\n2 6 11\n');
   await primary.hart.stop();
-  const backup = await HostRun.start({ role: REPLAY });
+  const backup = await HostRun.start(t, { role: REPLAY });
   backup.hart.feed(primary.entries);
   backup.hart.released('uart', 6n);
   const promotion = await backup.hart.promote(2n);
@@ -86,15 +84,14 @@ test('a promoted host goes on at the right byte and keeps no input twice', async
   await backup.until(() => backup.text() === '3 7 18\n');
   t.is(backup.outputs[0]?.offset, 13n);
   t.deepEqual(backup.entries[0], { seq: promotion.seq, event: { kind: 'epoch', epoch: 2n } });
-  await backup.hart.stop();
 });
 
-test('a log that does not fit is reported, and the host is not promoted', async (t) => {
-  const primary = await HostRun.start({ role: RECORD });
+test.serial('a log that does not fit is reported, and the host is not promoted', async (t) => {
+  const primary = await HostRun.start(t, { role: RECORD });
   primary.send('5\n');
   await primary.until(() => primary.text() !== '');
   await primary.hart.stop();
-  const backup = await HostRun.start({ role: REPLAY });
+  const backup = await HostRun.start(t, { role: REPLAY });
   backup.hart.feed(
     primary.entries.map(({ seq, event }) =>
       event.kind === 'output-mark'
@@ -106,19 +103,17 @@ test('a log that does not fit is reported, and the host is not promoted', async 
   t.is(backup.diverged?.code, 'DIVERGED');
   t.is(backup.diverged?.fields['what'], 'output of uart');
   await t.throwsAsync(backup.hart.promote(2n), { code: 'DIVERGED' });
-  await backup.hart.stop();
 });
 
-test('a gap in what is fed is BAD_LOG', async (t) => {
-  const backup = await HostRun.start({ role: REPLAY });
+test.serial('a gap in what is fed is BAD_LOG', async (t) => {
+  const backup = await HostRun.start(t, { role: REPLAY });
   backup.hart.feed([{ seq: 2n, event: { kind: 'epoch', epoch: 1n } }]);
   await backup.until(() => backup.diverged !== null);
   t.is(backup.diverged?.code, 'BAD_LOG');
-  await backup.hart.stop();
 });
 
-test('a snapshot starts a second machine that goes on with the log', async (t) => {
-  const primary = await HostRun.start({ role: RECORD });
+test.serial('a snapshot starts a second machine that goes on with the log', async (t) => {
+  const primary = await HostRun.start(t, { role: RECORD });
   for (let number = 1; number <= 9; number++) primary.send(`${number}\n`);
   await primary.until(() => primary.text().endsWith('9 9 45\n'));
   const { seq, bytes } = await primary.hart.snapshot();
@@ -127,7 +122,7 @@ test('a snapshot starts a second machine that goes on with the log', async (t) =
   primary.hart.pause();
   const state = await primary.hart.inspect();
   await primary.until(() => primary.entries.at(-1)?.seq === state.seq);
-  const backup = await HostRun.start({
+  const backup = await HostRun.start(t, {
     role: { kind: 'replay', firstSeq: seq + 1n },
     start: { kind: 'snapshot', snapshot: bytes },
   });
@@ -139,47 +134,51 @@ test('a snapshot starts a second machine that goes on with the log', async (t) =
   await backup.until(() => backup.text() === '11 1 51\n');
   t.is(backup.outputs[0]?.offset, BigInt(primary.text().length));
   t.is(promotion.outputs[0]?.offset, BigInt(primary.text().length - '10 5 50\n'.length));
-  await Promise.all([primary.hart.stop(), backup.hart.stop()]);
 });
 
-test('a listener that consumes nothing stops the guest, and it goes on afterwards', async (t) => {
-  const run = await HostRun.start({ role: RECORD, reportBudgetBytes: 64 * 1024 });
-  const consume = run.block();
-  run.send('print 20000\n');
-  await run.until(() => run.outputBytes > 10_000);
-  let before = -1;
-  // The guest has stopped when a whole interval passes without a byte.
-  for (let quiet = 0; quiet < 10;) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    quiet = run.outputBytes === before ? quiet + 1 : 0;
-    before = run.outputBytes;
-  }
-  // One report may go over the budget: a slice that ends when 4 KiB are waiting.
-  t.true(run.outputBytes < 2 * 64 * 1024, `${run.outputBytes} bytes were reported`);
-  consume();
-  await run.until(() => run.outputBytes === 20_000 * 64);
-  await run.hart.stop();
-});
+test.serial(
+  'a listener that consumes nothing stops the guest, and it goes on afterwards',
+  async (t) => {
+    const run = await HostRun.start(t, { role: RECORD, reportBudgetBytes: 64 * 1024 });
+    const consume = run.block();
+    run.send('print 20000\n');
+    await run.until(() => run.outputBytes > 10_000);
+    let before = -1;
+    // The guest has stopped when a whole interval passes without a byte.
+    for (let quiet = 0; quiet < 10;) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      quiet = run.outputBytes === before ? quiet + 1 : 0;
+      before = run.outputBytes;
+    }
+    // One report may go over the budget: a slice that ends when 4 KiB are waiting.
+    t.true(run.outputBytes < 2 * 64 * 1024, `${run.outputBytes} bytes were reported`);
+    consume();
+    await run.until(() => run.outputBytes === 20_000 * 64);
+  },
+);
 
-test('pause stops the steps, resume lets them go on, and a follower may come up', async (t) => {
-  const run = await HostRun.start({ role: RECORD });
-  run.send('spin 1000000000000\n');
-  await run.until(() => (run.hart.progress().steps[0] ?? 0n) > 1_000_000n);
-  run.hart.pause();
-  const paused = await run.hart.inspect();
-  t.is((await run.hart.inspect()).steps[0], paused.steps[0]);
-  await run.until(() => {
-    const last = run.entries.filter(({ event }) => event.kind === 'horizon').at(-1)?.event;
-    return last?.kind === 'horizon' && last.steps[0] === paused.steps[0];
-  });
-  run.hart.resume();
-  await run.until(() => (run.hart.progress().steps[0] ?? 0n) > (paused.steps[0] ?? 0n));
-  await run.hart.stop();
-  t.pass();
-});
+test.serial(
+  'pause stops the steps, resume lets them go on, and a follower may come up',
+  async (t) => {
+    const run = await HostRun.start(t, { role: RECORD });
+    run.send('spin 1000000000000\n');
+    await run.until(() => (run.hart.progress().steps[0] ?? 0n) > 1_000_000n);
+    run.hart.pause();
+    const paused = await run.hart.inspect();
+    t.is((await run.hart.inspect()).steps[0], paused.steps[0]);
+    await run.until(() => {
+      const last = run.entries.filter(({ event }) => event.kind === 'horizon').at(-1)?.event;
+      return last?.kind === 'horizon' && last.steps[0] === paused.steps[0];
+    });
+    run.hart.resume();
+    await run.until(() => (run.hart.progress().steps[0] ?? 0n) > (paused.steps[0] ?? 0n));
+    await run.hart.stop();
+    t.pass();
+  },
+);
 
-test('a throttled guest runs slower', async (t) => {
-  const run = await HostRun.start({ role: RECORD });
+test.serial('a throttled guest runs slower', async (t) => {
+  const run = await HostRun.start(t, { role: RECORD });
   run.send('spin 1000000000000\n');
   const rate = async (): Promise<number> => {
     const from = run.hart.progress().steps[0] ?? 0n;
@@ -194,60 +193,62 @@ test('a throttled guest runs slower', async (t) => {
   const slow = await rate();
   t.true(slow < full / 3, `${slow} against ${full} steps a millisecond`);
   t.true(slow > 0);
-  await run.hart.stop();
 });
 
-test('a guest that powers off is reported after its last output, and is not promoted', async (t) => {
-  const run = await HostRun.start({ role: RECORD });
-  run.send('5\nexit 3\n');
-  await run.until(() => run.stop !== null);
-  t.deepEqual(run.stop, { cause: 'exit', status: 3 });
-  t.is(run.text(), '1 5 5\n');
-  t.is(run.outputs.at(-1)?.stream, 'power');
-  const backup = await HostRun.start({ role: REPLAY });
-  backup.hart.feed(run.entries);
-  await backup.until(() => backup.stop !== null);
-  t.deepEqual(backup.stop, { cause: 'exit', status: 3 });
-  await t.throwsAsync(backup.hart.promote(2n), { code: 'GUEST_STOPPED' });
-  await Promise.all([run.hart.stop(), backup.hart.stop()]);
-});
+test.serial(
+  'a guest that powers off is reported after its last output, and is not promoted',
+  async (t) => {
+    const run = await HostRun.start(t, { role: RECORD });
+    run.send('5\nexit 3\n');
+    await run.until(() => run.stop !== null);
+    t.deepEqual(run.stop, { cause: 'exit', status: 3 });
+    t.is(run.text(), '1 5 5\n');
+    t.is(run.outputs.at(-1)?.stream, 'power');
+    const backup = await HostRun.start(t, { role: REPLAY });
+    backup.hart.feed(run.entries);
+    await backup.until(() => backup.stop !== null);
+    t.deepEqual(backup.stop, { cause: 'exit', status: 3 });
+    await t.throwsAsync(backup.hart.promote(2n), { code: 'GUEST_STOPPED' });
+  },
+);
 
-test('an operator can switch the machine off, as part of history', async (t) => {
-  const run = await HostRun.start({ role: RECORD });
+test.serial('an operator can switch the machine off, as part of history', async (t) => {
+  const run = await HostRun.start(t, { role: RECORD });
   run.hart.powerOff();
   await run.until(() => run.stop !== null);
   t.true(run.entries.some(({ event }) => event.kind === 'control' && event.action === 'power-off'));
-  await run.hart.stop();
 });
 
-test('a run without outside influence is the same to the last bit', async (t) => {
+test.serial('a run without outside influence is the same to the last bit', async (t) => {
   const hashes = new Set<bigint>();
   for (let round = 0; round < 2; round++) {
-    const run = await HostRun.start({ role: { kind: 'free' }, clock: 'steps', untilStep: 12_345n });
+    const run = await HostRun.start(t, {
+      role: { kind: 'free' },
+      clock: 'steps',
+      untilStep: 12_345n,
+    });
     await run.until(() => run.reachedStep !== null);
     t.is(run.reachedStep, 12_345n);
     const state = await run.hart.inspect();
     t.deepEqual(state.steps, [12_345n]);
     hashes.add(state.stateHash);
     t.deepEqual(run.entries, []);
-    await run.hart.stop();
   }
   t.is(hashes.size, 1);
 });
 
-test('guest RAM can be read, and nothing else', async (t) => {
-  const run = await HostRun.start({ role: { kind: 'free' } });
+test.serial('guest RAM can be read, and nothing else', async (t) => {
+  const run = await HostRun.start(t, { role: { kind: 'free' } });
   run.send('5\n');
   await run.until(() => run.text() !== '');
   const bytes = await run.hart.readRam(0x8000_0000n + 5n * 4096n - 2n, 4);
   t.deepEqual([...bytes], [0, 0, 5, 0]);
   await t.throwsAsync(run.hart.readRam(0x8000_0000n - 1n, 4), { code: 'USAGE' });
   await t.throwsAsync(run.hart.readRam(0x8000_0000n + 64n * 4096n - 2n, 4), { code: 'USAGE' });
-  await run.hart.stop();
 });
 
-test('a worker that throws is fatal, and pending questions are refused', async (t) => {
-  const run = await HostRun.start({ role: REPLAY });
+test.serial('a worker that throws is fatal, and pending questions are refused', async (t) => {
+  const run = await HostRun.start(t, { role: REPLAY });
   // Input is an order that a replaying host can't have been given by a sound program.
   run.hart.sendConsoleInput({ stream: 'uart', client: 0n, sequence: 0n, bytes: new Uint8Array(1) });
   const question = run.hart.inspect();
@@ -257,10 +258,9 @@ test('a worker that throws is fatal, and pending questions are refused', async (
     { message: /input for a host that replays/ },
   );
   await t.throwsAsync(run.hart.inspect());
-  await run.hart.stop();
 });
 
-test('a damaged snapshot is refused at the start', async (t) => {
+test.serial('a damaged snapshot is refused at the start', async (t) => {
   const error = await t.throwsAsync(
     HartHost.start({
       config: TOY_CONFIG,
@@ -275,7 +275,7 @@ test('a damaged snapshot is refused at the start', async (t) => {
   t.is(error.code, 'BAD_SNAPSHOT');
 });
 
-test('a listener that throws is fatal, with its own error', async (t) => {
+test.serial('a listener that throws is fatal, with its own error', async (t) => {
   const reason = new LockstepError('IO', 'the disk is full');
   const fatal = new Promise<Error>((resolve, reject) => {
     HartHost.start({
