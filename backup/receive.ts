@@ -10,7 +10,7 @@ import { DecodeError } from '../lib/base/bytes.js';
 import { decodeBatch, splitBatches } from '../lib/event/batch.js';
 import type { LogEntry } from '../lib/event/event.js';
 import { sha256, toHex } from '../lib/host/log-store/sha256.js';
-import type { LogTail } from '../lib/node/log-tail.js';
+import { newestStep, type LogTail } from '../lib/node/log-tail.js';
 import type { BackupInput } from '../lib/protocol/backup-contract.js';
 import type { Batch as BatchMessage } from '../lib/rpc/generated/lockstep/v1/replication.js';
 import type { AcceptedBatch } from './replica.js';
@@ -68,7 +68,8 @@ function decodeAll(message: BatchMessage, tail: LogTail): AcceptedBatch[] | null
         decoded.epoch <= message.epoch;
       if (!fits) return null;
       const { recordedNs } = message;
-      const kept = { bytes, hash: decoded.hash, firstSeq: seq, lastSeq, recordedNs };
+      const step = newestStep(decoded.entries);
+      const kept = { bytes, hash: decoded.hash, firstSeq: seq, lastSeq, recordedNs, step };
       accepted.push({ decoded, kept });
       seq = lastSeq + 1n;
       previous = toHex(decoded.hash);

@@ -30,8 +30,9 @@ import type {
 import { HELLO_TIMEOUT_MS, PROTOCOL_VERSION, STREAM_QUEUE_BYTES } from '../lib/rpc/limits.js';
 import { sendSnapshot, type SnapshotSource } from './transfer.js';
 
-/** Log older than this is slower to replay than a snapshot is to send. */
-const MAX_RESUME_AGE_NS = 10_000_000_000n;
+/** More log, or more steps, is slower to replay than a snapshot is to send and load. */
+const MAX_RESUME_BYTES = 128 * 1024;
+const MAX_RESUME_STEPS = 100_000_000n;
 /** Log in one message; a longer run is sent as several. */
 const MESSAGE_LOG_BYTES = 1024 * 1024;
 
@@ -265,8 +266,8 @@ export class PrimaryChannel {
     const hash = tail.hashAt(hello.receivedSeq);
     if (hash === null) return false;
     if (hello.receivedSeq > 0n && toHex(hash) !== toHex(hello.chain)) return false;
-    const next = tail.batchOf(hello.receivedSeq + 1n);
-    return next === null || process.hrtime.bigint() - next.recordedNs < MAX_RESUME_AGE_NS;
+    const { bytes, steps } = tail.distanceFrom(hello.receivedSeq);
+    return bytes <= MAX_RESUME_BYTES && steps <= MAX_RESUME_STEPS;
   }
 
   private takeAck(session: Session, ack: Ack): void {

@@ -11,7 +11,7 @@ import type { LogEntry } from '../lib/event/event.js';
 import { sha256 } from '../lib/host/log-store/sha256.js';
 import type { NodeMetrics } from '../lib/metrics/registry.js';
 import { LogCounts } from '../lib/node/log-counts.js';
-import type { LogTail } from '../lib/node/log-tail.js';
+import { newestStep, type LogTail } from '../lib/node/log-tail.js';
 import type { PrimaryInput } from '../lib/protocol/primary-contract.js';
 
 type Recorded = Extract<PrimaryInput, { kind: 'recorded' | 'epoch-logged' }>;
@@ -39,8 +39,8 @@ export class Recorder {
     const { event } = first;
     if (event.kind === 'epoch') this.epoch = event.epoch;
     const encoded = encodeBatch(entries, this.epoch, this.tail.lastHash, sha256);
-    const recordedNs = process.hrtime.bigint();
-    this.tail.append({ ...encoded, firstSeq: first.seq, lastSeq: last.seq, recordedNs });
+    const about = { recordedNs: process.hrtime.bigint(), step: newestStep(entries) };
+    this.tail.append({ ...encoded, firstSeq: first.seq, lastSeq: last.seq, ...about });
     this.counts.add(entries);
     const bytes = encoded.bytes.length;
     this.metrics.add('lockstep_log_bytes_total', { direction: 'recorded' }, bytes);

@@ -12,12 +12,31 @@
 
 import { assert, present } from '../base/assert.js';
 import type { EncodedBatch } from '../event/batch.js';
+import type { LogEntry } from '../event/event.js';
 
 export interface TailBatch extends EncodedBatch {
   readonly firstSeq: bigint;
   readonly lastSeq: bigint;
   /** Monotonic clock of whoever recorded it, in nanoseconds. */
   readonly recordedNs: bigint;
+  /** Newest step of hart 0 that the batch names; 0 if it names none. */
+  readonly step: bigint;
+}
+
+/** Newest step of hart 0 that `entries` name; 0 if they name none. */
+export function newestStep(entries: readonly LogEntry[]): bigint {
+  for (let index = entries.length - 1; index >= 0; index -= 1) {
+    const event = entries[index]?.event;
+    if (event?.kind === 'horizon') return event.steps[0] ?? 0n;
+    if (event !== undefined && 'hart' in event && event.hart === 0) return event.step;
+  }
+  return 0n;
+}
+
+/** What lies between an entry and the end of the log: what a replica there has to make up. */
+export interface Distance {
+  readonly bytes: number;
+  readonly steps: bigint;
 }
 
 /** Where batches are kept for good; null without a state directory. */
@@ -35,6 +54,7 @@ export class LogTail {
   private size = 0;
   private startSeq: bigint;
   private startHash: Uint8Array;
+  private startStep = 0n;
   private pinnedSeq: bigint | null = null;
 
   /** The log goes on after entry `seq`, at which the chain has `hash`. */
@@ -90,6 +110,19 @@ export class LogTail {
     return batch !== undefined && batch.firstSeq <= seq ? batch : null;
   }
 
+  /** How far entry `seq` is behind; steps are counted too high where they are not known. */
+  distanceFrom(seq: bigint): Distance {
+    let bytes = 0;
+    let step = this.startStep;
+    let end = this.startStep;
+    for (const batch of this.batches) {
+      if (batch.lastSeq > seq) bytes += batch.bytes.length;
+      else if (batch.step > 0n) step = batch.step;
+      if (batch.step > 0n) end = batch.step;
+    }
+    return { bytes, steps: end - step };
+  }
+
   /** Keeps everything after entry `seq`, whatever the limit; null pins nothing. */
   pin(seq: bigint | null): void {
     this.pinnedSeq = seq;
@@ -116,6 +149,7 @@ export class LogTail {
       this.size -= batch.bytes.length;
       this.startSeq = batch.lastSeq;
       this.startHash = batch.hash;
+      if (batch.step > 0n) this.startStep = batch.step;
       drop += 1;
     }
     if (drop > 0) this.batches.splice(0, drop);

@@ -69,8 +69,9 @@ test.serial('a backup that joins late starts from a snapshot and takes over exac
   const primary = fixture.primary();
   const log = await fixture.console([primary]);
   await transact(t, log, 300);
-  // Older log than the primary would have replayed: a new chain start forces the snapshot.
-  await delay(11_000);
+  // More steps than a primary would let a backup replay.
+  log.send('spin 120000000\n');
+  await until('work', async () => ((await primary.status()).steps[0] ?? 0n) > 110_000_000n);
   const backup = await fixture.backup([primary]);
   const joining = await primary.heard('solo -> joining');
   t.true(String(joining['detail']).includes('snapshot'));

@@ -6,10 +6,11 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
+import type { LogEntry } from '../../lib/event/event.js';
 import { CoreDriver } from '../../lib/node/core-driver.js';
 import { Journal } from '../../lib/node/journal.js';
 import { stepsBehind } from '../../lib/node/hart-metrics.js';
-import { LogTail, type TailBatch } from '../../lib/node/log-tail.js';
+import { LogTail, newestStep, type TailBatch } from '../../lib/node/log-tail.js';
 import { statusOfStop } from '../../lib/node/stop-status.js';
 import { StreamHistory } from '../../lib/node/stream-history.js';
 import { until } from '../support/pair.js';
@@ -127,7 +128,14 @@ test('a history answers like the whole stream, as far as it is kept', (t) => {
 
 function batch(firstSeq: bigint, lastSeq: bigint, size = 100): TailBatch {
   const hash = Uint8Array.of(Number(lastSeq & 0xffn));
-  return { firstSeq, lastSeq, bytes: new Uint8Array(size), hash, recordedNs: lastSeq };
+  return {
+    firstSeq,
+    lastSeq,
+    bytes: new Uint8Array(size),
+    hash,
+    recordedNs: lastSeq,
+    step: lastSeq * 10n,
+  };
 }
 
 test('the tail of a log finds batches by entry, and hashes only where a batch ends', (t) => {
@@ -150,6 +158,25 @@ test('the tail of a log finds batches by entry, and hashes only where a batch en
   );
   t.throws(() => tail.range(6n, 8n), { message: /does not begin a batch/ });
   t.throws(() => tail.append(batch(14n, 14n)), { message: /after 12/ });
+});
+
+test('the distance from an entry is what follows it, in bytes and steps', (t) => {
+  const tail = new LogTail({ seq: 0n, hash: Uint8Array.of(0) }, null, 350);
+  for (let seq = 1n; seq <= 3n; seq += 1n) tail.append(batch(seq, seq));
+  t.deepEqual(tail.distanceFrom(0n), { bytes: 300, steps: 30n });
+  t.deepEqual(tail.distanceFrom(2n), { bytes: 100, steps: 10n });
+  t.deepEqual(tail.distanceFrom(3n), { bytes: 0, steps: 0n });
+  tail.append({ ...batch(4n, 4n), step: 0n });
+  t.deepEqual(tail.distanceFrom(1n), { bytes: 300, steps: 20n });
+});
+
+test('the newest step is of a horizon or of an event of hart 0', (t) => {
+  const entry = (event: LogEntry['event']): LogEntry => ({ seq: 1n, event });
+  const wake = entry({ kind: 'wake', hart: 0, step: 7n, time: 1n });
+  const epoch = entry({ kind: 'epoch', epoch: 1n });
+  t.is(newestStep([wake, epoch]), 7n);
+  t.is(newestStep([wake, entry({ kind: 'horizon', steps: [9n] })]), 9n);
+  t.is(newestStep([epoch]), 0n);
 });
 
 test('what is pinned stays, the rest is kept up to the limit', (t) => {
