@@ -29,7 +29,10 @@ export interface FoundPrimary {
 const SEARCH_MS = 30;
 const WATCH_MS = 250;
 const ANSWER_MS = 300;
-/** Nodes that a client asks; what others tell must not grow without end. */
+/**
+ * Nodes that a client asks; what others tell must not grow without end. Beyond it the one that was
+ * told and has been silent for longest gives way: a machine that fails over often leaves many dead.
+ */
 const MAX_NODES = 16;
 
 export function askStatus(client: NodeClient, timeoutMs: number): Promise<GetStatusResponse> {
@@ -52,7 +55,10 @@ export function askStatus(client: NodeClient, timeoutMs: number): Promise<GetSta
 
 export class PrimaryFinder {
   private readonly onFound: (found: FoundPrimary) => void;
+  /** Those that answered last stand last. */
   private readonly clients = new Map<string, NodeClient>();
+  /** What the user named is asked for ever. */
+  private readonly given: ReadonlySet<string>;
   /** Addresses whose answer is awaited. */
   private readonly asked = new Set<string>();
   /** The node in use. */
@@ -63,6 +69,7 @@ export class PrimaryFinder {
   /** `onFound` is called for every answer of a node that says it is primary. */
   constructor(addresses: readonly string[], onFound: (found: FoundPrimary) => void) {
     this.onFound = onFound;
+    this.given = new Set(addresses);
     for (const address of addresses) this.add(address);
   }
 
@@ -116,7 +123,9 @@ export class PrimaryFinder {
   }
 
   private take(address: string, client: NodeClient, status: GetStatusResponse): void {
-    if (this.isStopped) return;
+    if (this.isStopped || this.clients.get(address) !== client) return;
+    this.clients.delete(address);
+    this.clients.set(address, client);
     for (const other of [status.primaryAddress, ...status.backupAddresses]) this.learn(other);
     if (status.role !== Role.PRIMARY) return;
     this.onFound({ address, client, epoch: status.epoch });
@@ -124,11 +133,21 @@ export class PrimaryFinder {
 
   /** An address that a node told; one that can't be dialled from here is of no use. */
   learn(address: string): void {
-    if (this.clients.size >= MAX_NODES) return;
+    if (this.clients.has(address)) return;
     try {
       this.add(address);
+      if (this.clients.size > MAX_NODES) this.forgetOne();
     } catch (error) {
       if (!(error instanceof LockstepError)) throw error;
+    }
+  }
+
+  private forgetOne(): void {
+    for (const [address, client] of this.clients) {
+      if (this.given.has(address) || address === this.inUse) continue;
+      this.clients.delete(address);
+      client.close();
+      return;
     }
   }
 }

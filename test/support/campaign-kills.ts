@@ -66,6 +66,7 @@ const RUNNING_MS = 10;
 const LAG_CYCLES = 16;
 const BURST = 100;
 const ANSWERS_AFTER = 20;
+const WARM_UP_ANSWERS = 300;
 
 export class KillCampaign {
   readonly fleet: Fleet;
@@ -93,6 +94,8 @@ export class KillCampaign {
     this.client = client;
     if (restore === null) await until('the greeting', () => client.reply(/^R /));
     client.run();
+    // Engines and replicas start cold; the least rate is asked of a machine that runs.
+    await this.answers(WARM_UP_ANSWERS);
     return client;
   }
 
