@@ -49,8 +49,9 @@ export class OutputGate {
     return total;
   }
 
-  holdOutput(output: OutputReport, nowMs: number): void {
-    this.outputs.push({ seq: output.seq, item: output, sinceMs: nowMs });
+  /** The hart marked it at `sinceMs`, on the clock of `nowMs`. */
+  holdOutput(output: OutputReport, sinceMs: number, nowMs: number): void {
+    this.outputs.push({ seq: output.seq, item: output, sinceMs });
     this.count(output.stream, output.bytes.length);
     this.pass(nowMs);
   }

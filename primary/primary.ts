@@ -234,8 +234,9 @@ export class Primary implements RoleServices {
         for (const input of this.recorder.record(entries)) this.driver.give(input);
         this.watchers.notice();
       },
-      onOutput: (output) => {
-        this.gate.holdOutput(output, now());
+      onOutput: (output, atNs) => {
+        const onTheWayMs = Number(process.hrtime.bigint() - atNs) / 1e6;
+        this.gate.holdOutput(output, now() - onTheWayMs, now());
         this.driver.give({ kind: 'output', seq: output.seq, bytes: output.bytes.length });
       },
       onInputLogged: (input) => {

@@ -332,7 +332,7 @@ export class HartHost {
       if (result instanceof Promise) waits.push(result);
     };
     if (report.entries.length > 0) note(this.listener.onEntries?.(report.entries));
-    for (const output of report.outputs) note(this.listener.onOutput?.(output));
+    for (const output of report.outputs) note(this.listener.onOutput?.(output, report.atNs));
     for (const input of report.inputs) this.listener.onInputLogged?.(input);
     const { costBytes } = report;
     if (waits.length === 0) {

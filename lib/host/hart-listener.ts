@@ -25,8 +25,11 @@ export interface HartProgress {
 export interface HartListener {
   /** Entries this host has recorded, without gaps. Never called in replay before promotion. */
   onEntries?(entries: readonly LogEntry[]): void | Promise<void>;
-  /** Output of a recording host. In replay output is swallowed and kept for the promotion. */
-  onOutput?(output: OutputReport): void | Promise<void>;
+  /**
+   * Output of a recording host, marked at `atNs` of the process's monotonic clock. In replay output
+   * is swallowed and kept for the promotion.
+   */
+  onOutput?(output: OutputReport, atNs: bigint): void | Promise<void>;
   /** Also called for input that was already in the log. */
   onInputLogged?(input: InputLoggedReport): void;
   /** A few times a second while something moves, and on parking. `progress()` has it any time. */

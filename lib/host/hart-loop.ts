@@ -341,7 +341,7 @@ export class HartLoop {
     const { costBytes } = this.batch;
     // Happens before the message: the listener subtracts only what was added.
     Atomics.add(this.control.words, CONTROL.unconsumedBytes, costBytes);
-    this.post({ kind: 'slice', costBytes, ...this.batch.take() });
+    this.post({ kind: 'slice', costBytes, atNs: process.hrtime.bigint(), ...this.batch.take() });
   }
 
   private isOverBudget(): boolean {

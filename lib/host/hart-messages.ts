@@ -115,6 +115,8 @@ export type Report =
   | {
       readonly kind: 'slice';
       readonly costBytes: number;
+      /** The process's monotonic clock when the worker sent this. */
+      readonly atNs: bigint;
       readonly entries: readonly LogEntry[];
       readonly outputs: readonly OutputReport[];
       readonly inputs: readonly InputLoggedReport[];

@@ -171,7 +171,7 @@ export const CATALOGUE = {
   lockstep_output_commit_delay_seconds: {
     type: 'histogram',
     unit: 'seconds',
-    help: 'Time an output waited for the acknowledgement of its log entry.',
+    help: 'Time from the mark of an output on its hart until it may leave.',
     labels: { stream: STREAMS },
     buckets: LATENCY_BUCKETS,
   },

@@ -63,7 +63,7 @@ class Relay {
   constructor() {
     this.listener = {
       onEntries: (entries) => this.pass((target) => target.onEntries?.(entries)),
-      onOutput: (output) => this.pass((target) => target.onOutput?.(output)),
+      onOutput: (output, atNs) => this.pass((target) => target.onOutput?.(output, atNs)),
       onInputLogged: (input) => void this.pass((target) => target.onInputLogged?.(input)),
       onProgress: (progress) => this.target?.onProgress?.(progress),
       onStopped: (stop, seq) => void this.pass((target) => target.onStopped?.(stop, seq)),

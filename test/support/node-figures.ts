@@ -34,3 +34,34 @@ export function residentBytes(node: NodeProcess): number {
   const text = readFileSync(`/proc/${node.child.pid ?? 0}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? '0') * 1024;
 }
+
+/**
+ * Quantiles, in the histogram's unit, of what a histogram counted between two pages: linear within
+ * a bucket, and the bound of the last bucket at most.
+ */
+export function histogramBetween(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+  name: string,
+  stream: string,
+): (share: number) => number {
+  const buckets: (readonly [bound: number, count: number])[] = [];
+  for (const [key, value] of after) {
+    if (!key.startsWith(`${name}_bucket{`) || !key.includes(`stream="${stream}"`)) continue;
+    const bound = /le="([^"]+)"/.exec(key)?.[1] ?? '';
+    buckets.push([bound === '+Inf' ? Infinity : Number(bound), value - (before.get(key) ?? 0)]);
+  }
+  buckets.sort((a, b) => a[0] - b[0]);
+  const total = buckets.at(-1)?.[1] ?? 0;
+  return (share) => {
+    let [lower, below] = [0, 0];
+    for (const [bound, count] of buckets) {
+      if (count >= total * share && count > below) {
+        if (bound === Infinity) return lower;
+        return lower + ((bound - lower) * (total * share - below)) / (count - below);
+      }
+      [lower, below] = [bound, count];
+    }
+    return lower;
+  };
+}
