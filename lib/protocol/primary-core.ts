@@ -1,7 +1,7 @@
 /**
  * The primary's role: replication, output commit, loss of the backup, arbitration, joining.
  *
- * A pure state machine: `step(input, nowMs)` returns effects; nothing waits, sends or reads a clock.
+ * A pure state machine: `step(input, nowMs)` returns effects; nothing waits, sends or has a clock.
  * The host gives `tick` when `wakeAtMs()` has come. primary-states.ts has states and diagram.
  *
  * Epoch and generation are one number. The first entry of a number opens the epoch; a second of
