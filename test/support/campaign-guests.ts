@@ -100,7 +100,7 @@ async function makeSnapshot(machine: readonly string[], path: string): Promise<v
   session.start();
   try {
     await said(/lockstep: shell begins[^]*\n# /);
-    session.write(Buffer.from("stty -echo; PS1=''; echo quiet $((6 * 7))\n"));
+    session.write(Buffer.from("stty -echo; dmesg -n 1; PS1=''; echo quiet $((6 * 7))\n"));
     await said(/^quiet 42/m);
     session.write(Buffer.from(`${SHELL_LOOP}\n`));
     session.write(Buffer.from('0\n'));

@@ -5,7 +5,7 @@
  *   random    at any moment under load
  *   held      the backup is stopped until output is held back for it
  *   burst     within milliseconds of many transactions sent at once
- *   lagging   the backup gets a fifth of a processor while the guest works
+ *   lagging   the backup gets a fifth of a processor while the guest works, and at last none
  *
  * Every kill is dealt while the primary says that it is protected: so a takeover that fails also
  * shows a status that was not true.
@@ -66,6 +66,9 @@ export interface CampaignOptions {
 const STOPPED_MS = 40;
 const RUNNING_MS = 10;
 const LAG_CYCLES = 16;
+/** Of the last stop; shorter than the pair's patience. */
+const MIN_LAG_MS = 100;
+const MAX_LAG_MS = 500;
 const BURST = 100;
 const ANSWERS_AFTER = 20;
 const WARM_UP_ANSWERS = 300;
@@ -192,15 +195,17 @@ export class KillCampaign {
         return false;
       case 'lagging': {
         const { load } = this.options.dialect;
-        const isBusy = load !== null && this.random.below(2) === 0;
-        if (isBusy) client.say(load.busy);
+        if (load === null) client.burst(BURST);
+        else client.say(load.busy);
         for (let cycle = this.random.below(LAG_CYCLES); cycle < LAG_CYCLES; cycle += 1) {
           backup.signal('SIGSTOP');
           await delay(STOPPED_MS);
           backup.signal('SIGCONT');
           await delay(RUNNING_MS);
         }
-        return isBusy;
+        backup.signal('SIGSTOP');
+        await delay(MIN_LAG_MS + this.random.below(MAX_LAG_MS - MIN_LAG_MS));
+        return load !== null;
       }
     }
   }

@@ -61,3 +61,14 @@ export async function readImages(image: DebianImage): Promise<MachineImages> {
   );
   return { bios: bios ?? null, kernel: kernel ?? null, initrd: initrd ?? null };
 }
+
+/** The images for a campaign, which doesn't fetch them: USAGE where there are none. */
+export async function cachedDebianImage(): Promise<DebianImage> {
+  const folder = process.env['LOCKSTEP_IMAGES'] ?? join(defaultCacheFolder(), IMAGE_NAME);
+  const image = await findDebianImage(folder);
+  if (image !== null) return image;
+  throw new LockstepError(
+    'USAGE',
+    `no Debian images in ${folder}: \`lockstep image\` fetches them`,
+  );
+}
