@@ -5,8 +5,14 @@
 
 import { assert } from '../base/assert.js';
 
-/** A slice bounds how long input and the other thread's orders wait: 0.3 ms at 60 M steps/s. */
+/** A slice bounds how long input and the other thread's orders wait; it costs some microseconds. */
+export const SLICE_NS = 200_000n;
+
+/** Steps of the first slice, before it is known how fast the guest runs. */
 export const SLICE_STEPS = 20_000n;
+
+/** A guest that runs this fast for a slice may be slower by a factor of 30 in the next. */
+export const MAX_SLICE_STEPS = 400_000n;
 
 /** While bytes come and go, a shorter slice answers sooner. */
 export const SHORT_SLICE_STEPS = 5_000n;
@@ -24,6 +30,7 @@ export const PAGE_CHECK_INTERVAL_STEPS = 16_000_000n;
 export const HORIZON_INTERVAL_NS = 2_000_000n;
 
 assert(SHORT_SLICE_STEPS < SLICE_STEPS, 'a short slice is shorter');
-assert(SLICE_STEPS < MARK_CHECK_INTERVAL_STEPS, 'a check covers several slices');
+assert(SLICE_STEPS < MAX_SLICE_STEPS, 'a slice may grow');
+assert(MAX_SLICE_STEPS < CHECK_INTERVAL_STEPS, 'a check covers several slices');
 assert(MARK_CHECK_INTERVAL_STEPS < CHECK_INTERVAL_STEPS, 'marks bring checks forward');
 assert(CHECK_INTERVAL_STEPS < PAGE_CHECK_INTERVAL_STEPS, 'pages cost more than words');

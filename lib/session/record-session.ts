@@ -35,10 +35,9 @@ import {
   HORIZON_INTERVAL_NS,
   MARK_CHECK_INTERVAL_STEPS,
   PAGE_CHECK_INTERVAL_STEPS,
-  SHORT_SLICE_STEPS,
-  SLICE_STEPS,
 } from './limits.js';
 import type { SessionState } from './session-state.js';
+import { SliceLength } from './slice-length.js';
 import type {
   LoggedInput,
   Recorded,
@@ -89,7 +88,7 @@ export class RecordSession {
   private pageCheckStep: bigint;
   private horizonStep: bigint;
   private horizonNs: bigint;
-  private sliceSteps = SLICE_STEPS;
+  private readonly sliceLength = new SliceLength();
   /** Something was applied since the hart parked, so that it is to look around. */
   private stirred: boolean;
   private ended = false;
@@ -249,7 +248,7 @@ export class RecordSession {
       this.record({ kind: 'console-input', ...this.here(), stream, client, sequence, bytes });
       this.inputs.push({ client, sequence, seq: this.seq });
       this.stirred = true;
-      this.sliceSteps = SHORT_SLICE_STEPS;
+      this.sliceLength.shorten();
     }
   }
 
@@ -289,9 +288,8 @@ export class RecordSession {
   }
 
   private nextTarget(): bigint {
-    const target = this.machine.step(HART) + this.sliceSteps;
+    const target = this.machine.step(HART) + this.sliceLength.next();
     const { untilStep } = this.options;
-    this.sliceSteps = this.sliceSteps * 2n < SLICE_STEPS ? this.sliceSteps * 2n : SLICE_STEPS;
     return untilStep !== undefined && untilStep < target ? untilStep : target;
   }
 
@@ -302,6 +300,7 @@ export class RecordSession {
     const endNs = this.ports.monotonicNs();
     const steps = this.machine.step(HART) - before;
     this.clock.noteSlice({ startNs, endNs, steps });
+    this.sliceLength.note(endNs - startNs, steps);
     this.logInterrupts();
     const spoke = this.takeOutput();
     if (result.reason === 'stopped') return this.finish(result.stop);
@@ -356,7 +355,7 @@ export class RecordSession {
     for (const { stream, offset, bytes } of chunks) {
       this.outputs.push({ seq: marks.get(stream) ?? 0n, stream, offset, bytes });
     }
-    this.sliceSteps = SHORT_SLICE_STEPS;
+    this.sliceLength.shorten();
     return true;
   }
 
