@@ -33,17 +33,25 @@ export function familyHelp(family: string, entries: readonly CommandEntry[]): st
 }
 
 export function commandHelp(entry: CommandEntry, command: Command): string {
+  return helpText(command, { caller: 'lockstep', name: entry.name });
+}
+
+/** `caller` stands before each form of use: `lockstep`, or what else starts the command. */
+export function helpText(
+  command: Command,
+  { caller, name }: { readonly caller: string; readonly name: string },
+): string {
   const lines = command.usage.map(
-    (form, index) => `${index === 0 ? 'Usage:' : '      '} lockstep ${form}`,
+    (form, index) => `${index === 0 ? 'Usage:' : '      '} ${caller} ${form}`,
   );
   lines.push('', ...wrap(command.description, HELP_COLUMNS, ''));
-  const rows = Object.entries(command.options).map(([name, option]) => ({
+  const rows = Object.entries(command.options).map(([flag, option]) => ({
     left:
-      `${option.short === undefined ? '    ' : `-${option.short}, `}--${name}` +
+      `${option.short === undefined ? '    ' : `-${option.short}, `}--${flag}` +
       (option.type === 'string' ? ` ${option.value ?? 'VALUE'}` : ''),
     help: option.help,
   }));
-  rows.push({ left: '-h, --help', help: `show this help of ${entry.name}` });
+  rows.push({ left: '-h, --help', help: `show this help of ${name}` });
   const width = Math.min(30, Math.max(...rows.map((row) => row.left.length)));
   lines.push('', 'Options:');
   for (const row of rows) {

@@ -14,6 +14,7 @@ export const ENTRY_POINTS: Exceptions = {
   'tools/lockstep.ts': 'the command',
   'tools/spec/main.ts': '`npm run spec`',
   'tools/docs/main.ts': '`npm run docs`',
+  'test/bench/main.ts': '`npm run bench`',
   'test/campaign/boot.ts': '`npm run campaign:boot`',
   'test/campaign/determinism.ts': '`npm run campaign:determinism`',
   'test/campaign/figures.ts': '`npm run campaign:figures`',
