@@ -105,6 +105,7 @@ export async function readMachine(args: Arguments, origin: MachineOrigin): Promi
     initialRate: DEFAULT_RATE,
     rtcStartSeconds: readRtc(args, origin),
     rngSeed: readSeed(args, origin, images),
+    network: null,
   };
   const imageFiles = [bios, kernel, initrd]
     .filter((image) => image !== null)

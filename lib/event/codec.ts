@@ -15,6 +15,7 @@
  *   horizon        n steps-since{n}
  *   control        P action:u8
  *   steal          P page mode:u8 n (hart step){n}
+ *   frame          P block
  *
  * P is `hart steps-since`; what has no type is a varint; `block` is a length and bytes; a gap is
  * the distance to the index before it, less one. Values of words are zigzag varints, since kernel
@@ -40,6 +41,7 @@ import {
 import {
   MAX_CONSOLE_INPUT_BYTES,
   MAX_ENTROPY_BYTES,
+  MAX_FRAME_BYTES,
   MAX_HASHED_PAGES,
   MAX_LOG_HARTS,
   MAX_RAM_PAGES,
@@ -60,6 +62,7 @@ export const EVENT_KINDS: readonly EventKind[] = [
   'horizon',
   'control',
   'steal',
+  'frame',
 ];
 const CONTROL_ACTIONS: readonly ControlEvent['action'][] = ['power-off', 'reset', 'snapshot'];
 const STEAL_MODES: readonly StealEvent['mode'][] = ['read', 'write'];
@@ -107,6 +110,9 @@ export class EventWriter {
       case 'entropy':
         this.point(event);
         return this.block(event.bytes, MAX_ENTROPY_BYTES);
+      case 'frame':
+        this.point(event);
+        return this.block(event.bytes, MAX_FRAME_BYTES);
       case 'rebase':
         this.point(event);
         return this.value(event.rate);
@@ -232,6 +238,8 @@ export class EventReader {
         };
       case 'entropy':
         return { kind, ...point, bytes: input.block(MAX_ENTROPY_BYTES, 'entropy bytes') };
+      case 'frame':
+        return { kind, ...point, bytes: input.block(MAX_FRAME_BYTES, 'frame bytes') };
       case 'rebase':
         return { kind, ...point, rate: input.varint() };
       case 'wake':
@@ -328,6 +336,7 @@ export function encodedBytesBound(event: LogEvent): number {
   switch (event.kind) {
     case 'console-input':
     case 'entropy':
+    case 'frame':
       return fixed + event.bytes.length;
     case 'state-hash':
       return fixed + event.words.length * (3 + MAX_VARINT_BYTES) + (event.pages?.length ?? 0) * 11;

@@ -10,15 +10,18 @@
  */
 
 /** Format version of the packed records and of everything replay depends on. */
-export const LOG_FORMAT_VERSION = 1;
+export const LOG_FORMAT_VERSION = 2;
 
 export interface Point {
   readonly hart: number;
   readonly step: bigint;
 }
 
-/** Byte streams that leave the machine. Offsets count from 0 at power-on, per stream. */
-export const OUTPUT_STREAMS = ['uart', 'virtio-console', 'power'] as const;
+/**
+ * Byte streams that leave the machine. Offsets count from 0 at power-on, per stream. `network` is
+ * a stream of Ethernet frames, each after its length (lib/device/virtio/net.ts).
+ */
+export const OUTPUT_STREAMS = ['uart', 'virtio-console', 'power', 'network'] as const;
 export type OutputStream = (typeof OUTPUT_STREAMS)[number];
 
 /** Byte streams that enter the machine. */
@@ -43,6 +46,12 @@ export interface ConsoleInputEvent extends Point {
 /** Random bytes that the entropy device asked for. */
 export interface EntropyEvent extends Point {
   readonly kind: 'entropy';
+  readonly bytes: Uint8Array;
+}
+
+/** An Ethernet frame for the network card, without a frame check sequence. */
+export interface FrameEvent extends Point {
+  readonly kind: 'frame';
   readonly bytes: Uint8Array;
 }
 
@@ -110,6 +119,7 @@ export type LogEvent =
   | EpochEvent
   | ConsoleInputEvent
   | EntropyEvent
+  | FrameEvent
   | RebaseEvent
   | WakeEvent
   | InterruptEvent
@@ -122,7 +132,8 @@ export type LogEvent =
 export type EventKind = LogEvent['kind'];
 
 /** Events that change the machine; the others only describe or check it. */
-export type InputEvent = ConsoleInputEvent | EntropyEvent | RebaseEvent | WakeEvent | ControlEvent;
+export type InputEvent =
+  ConsoleInputEvent | EntropyEvent | FrameEvent | RebaseEvent | WakeEvent | ControlEvent;
 
 /** One event in its place in the log. */
 export interface LogEntry {

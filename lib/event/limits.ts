@@ -17,6 +17,12 @@ export const MAX_CONSOLE_INPUT_BYTES = 4096;
 /** Linux asks its entropy device for far less at a time; virtio allows a page without a fuss. */
 export const MAX_ENTROPY_BYTES = 4096;
 
+/** An Ethernet frame with one VLAN tag and 1500 bytes in it; the card offers no larger ones. */
+export const MAX_FRAME_BYTES = 1518;
+
+/** Destination, source and type: what is shorter is no frame. */
+export const MIN_FRAME_BYTES = 14;
+
 /** Architectural words outside RAM: registers and CSRs of 64 harts, devices, with room. */
 export const MAX_STATE_WORDS = 65_536;
 
@@ -45,6 +51,7 @@ const LARGEST_WORDS_BYTES = MAX_STATE_WORDS * (3 + MAX_VARINT_BYTES);
 const LARGEST_PAGES_BYTES = MAX_HASHED_PAGES * (3 + 8);
 assert(MAX_STATE_WORDS <= 2 ** 21 && MAX_RAM_PAGES <= 2 ** 21, 'an index fits 3 varint bytes');
 assert(BATCH_TARGET_BYTES <= MAX_BATCH_BYTES, 'a batch of the usual size is within its limit');
+assert(MIN_FRAME_BYTES < MAX_FRAME_BYTES, 'a frame can carry something');
 assert(MAX_HASHED_PAGES <= MAX_RAM_PAGES, 'a page is hashed once a check');
 assert(
   LARGEST_WORDS_BYTES + LARGEST_PAGES_BYTES + 4096 <= MAX_BATCH_BYTES,

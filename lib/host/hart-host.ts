@@ -153,6 +153,11 @@ export class HartHost {
     this.post({ kind: 'input', input });
   }
 
+  /** Frames from the network for the machine's card; any may be lost (record only). */
+  sendFrames(frames: readonly Uint8Array[]): void {
+    this.post({ kind: 'frames', frames });
+  }
+
   /** Gives a replaying host the next entries, without gaps. */
   feed(entries: readonly LogEntry[]): void {
     this.post({ kind: 'feed', entries });

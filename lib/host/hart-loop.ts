@@ -13,7 +13,6 @@
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { assert, unreachable } from '../base/assert.js';
 import { LockstepError } from '../base/error.js';
-import { OUTPUT_STREAMS } from '../event/event.js';
 import type { Machine, MachineStop } from '../machine/machine.js';
 import { RecordSession } from '../session/record-session.js';
 import { ReplaySession } from '../session/replay-session.js';
@@ -27,11 +26,10 @@ import {
   type ControlBlock,
   type Order,
   type Report,
-  type StreamTail,
   type WorkerStart,
 } from './hart-messages.js';
 import { HOST_PORTS } from './host-ports.js';
-import { inspectMachine, readRam } from './inspection.js';
+import { inspectMachine, readRam, tailsOf } from './inspection.js';
 import { ProgressReporter } from './progress-reporter.js';
 import { ReportBatch } from './report-batch.js';
 
@@ -229,6 +227,9 @@ export class HartLoop {
       case 'input':
         this.recording('input').sendConsoleInput(order.input);
         return;
+      case 'frames':
+        this.recording('frames').sendFrames(order.frames);
+        return;
       case 'epoch':
         this.recording('an epoch').logEpoch(order.epoch);
         this.report(this.recording('an epoch'), true);
@@ -389,12 +390,4 @@ export class HartLoop {
   private post(report: Report): void {
     this.port.postMessage(report);
   }
-}
-
-/** What is kept of the output that a replay has swallowed. */
-function tailsOf(replay: ReplaySession): StreamTail[] {
-  return OUTPUT_STREAMS.map((stream) => ({
-    stream,
-    ...replay.outputsFrom(stream, 0n),
-  })).filter(({ offset, bytes }) => offset > 0n || bytes.length > 0);
 }

@@ -93,6 +93,7 @@ export interface PackedError {
 
 export type Order =
   | { readonly kind: 'input'; readonly input: ConsoleInputOrder }
+  | { readonly kind: 'frames'; readonly frames: readonly Uint8Array[] }
   | { readonly kind: 'feed'; readonly entries: readonly LogEntry[] }
   | { readonly kind: 'promote'; readonly request: number; readonly epoch: bigint }
   | { readonly kind: 'snapshot'; readonly request: number }

@@ -4,7 +4,7 @@
  */
 
 import { randomFillSync } from 'node:crypto';
-import type { RecordPorts } from '../session/record-session.js';
+import type { RecordPorts } from '../session/record-options.js';
 
 export const HOST_PORTS: RecordPorts = {
   monotonicNs: () => process.hrtime.bigint(),

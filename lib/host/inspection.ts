@@ -4,10 +4,12 @@
  */
 
 import { LockstepError } from '../base/error.js';
+import { OUTPUT_STREAMS } from '../event/event.js';
 import { RAM_BASE } from '../machine/config.js';
 import type { Machine } from '../machine/machine.js';
+import type { ReplaySession } from '../session/replay-session.js';
 import { hashWholeState } from '../session/state-check.js';
-import type { InspectionReport } from './hart-messages.js';
+import type { InspectionReport, StreamTail } from './hart-messages.js';
 
 const PAGE_BYTES = 4096;
 const MAX_READ_BYTES = 16 << 20;
@@ -56,4 +58,12 @@ export function readRam(
     );
   }
   return result;
+}
+
+/** What is kept of the output that a replay has swallowed. */
+export function tailsOf(replay: ReplaySession): StreamTail[] {
+  return OUTPUT_STREAMS.map((stream) => ({
+    stream,
+    ...replay.outputsFrom(stream, 0n),
+  })).filter(({ offset, bytes }) => offset > 0n || bytes.length > 0);
 }

@@ -57,6 +57,7 @@ function payloadBytes(event: LogEvent): number {
   switch (event.kind) {
     case 'console-input':
     case 'entropy':
+    case 'frame':
       return event.bytes.length;
     case 'state-hash':
       return (event.words.length + (event.pages?.length ?? 0)) * NUMBER_PAIR_BYTES;

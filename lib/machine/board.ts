@@ -14,6 +14,7 @@ import { UART_SPEC, Uart } from '../device/uart.js';
 import { VIRTIO_CONSOLE_SPEC, VirtioConsole } from '../device/virtio/console.js';
 import { VIRTIO_ENTROPY_SPEC, VirtioEntropy } from '../device/virtio/entropy.js';
 import { VirtioEmptySlot } from '../device/virtio/mmio.js';
+import { VIRTIO_NET_SPEC, VirtioNet } from '../device/virtio/net.js';
 import type { ClockPort, DmaPort, MmioDevice, OutputPort } from '../device/port.js';
 import type { InputStream } from '../event/event.js';
 import type { WordBlock, WordBlockSpec } from '../memory/word-block.js';
@@ -32,7 +33,8 @@ export interface BoardPorts {
   readonly setTimeCompare: (hart: number, ticks: bigint) => void;
 }
 
-export function boardSpecs(harts: number): readonly WordBlockSpec[] {
+/** A device that the configuration leaves out has no words. */
+export function boardSpecs({ harts, network }: MachineConfig): readonly WordBlockSpec[] {
   return [
     clintSpec(harts),
     plicSpec(harts),
@@ -41,6 +43,7 @@ export function boardSpecs(harts: number): readonly WordBlockSpec[] {
     SYSCON_SPEC,
     VIRTIO_CONSOLE_SPEC,
     VIRTIO_ENTROPY_SPEC,
+    ...(network === null ? [] : [VIRTIO_NET_SPEC]),
   ];
 }
 
@@ -48,6 +51,8 @@ export class Board {
   readonly uart: Uart;
   readonly console: VirtioConsole;
   readonly entropy: VirtioEntropy;
+  /** Null for a machine without a network. */
+  readonly net: VirtioNet | null;
   readonly rtc: GoldfishRtc;
   readonly bus: Bus;
   private readonly clint: Clint;
@@ -96,6 +101,15 @@ export class Board {
       ...this.slot(map.VIRTIO_ENTROPY_SLOT),
       dma,
     });
+    this.net =
+      config.network === null
+        ? null
+        : new VirtioNet(block(VIRTIO_NET_SPEC), {
+            ...this.slot(map.VIRTIO_NET_SLOT),
+            dma,
+            output,
+            mac: config.network.mac,
+          });
     this.bus = new Bus([
       this.clint,
       this.plic,
@@ -104,6 +118,7 @@ export class Board {
       this.syscon,
       this.console,
       this.entropy,
+      ...(this.net === null ? [] : [this.net]),
       ...this.emptySlots(),
       mrom,
     ]);
@@ -118,6 +133,7 @@ export class Board {
     this.syscon.reset();
     this.console.reset();
     this.entropy.reset();
+    this.net?.reset();
     this.afterRestore();
   }
 
@@ -141,7 +157,11 @@ export class Board {
 
   /** virtio-mmio slots without a device: magic and version, device ID 0. */
   private emptySlots(): readonly MmioDevice[] {
-    const used = [map.VIRTIO_CONSOLE_SLOT, map.VIRTIO_ENTROPY_SLOT];
+    const used = [
+      map.VIRTIO_CONSOLE_SLOT,
+      map.VIRTIO_ENTROPY_SLOT,
+      ...(this.net === null ? [] : [map.VIRTIO_NET_SLOT]),
+    ];
     return Array.from({ length: map.VIRTIO_SLOTS }, (_, index) => index)
       .filter((index) => !used.includes(index))
       .map((index) => new VirtioEmptySlot(map.virtioSlot(index).base));

@@ -5,6 +5,14 @@
  * digest over them is compared in the handshake.
  */
 
+import { LockstepError } from '../base/error.js';
+
+/** A virtio network card; both replicas have the same one, and so the same address. */
+export interface NetworkCard {
+  /** Six bytes in hexadecimal, lower case, with colons. */
+  readonly mac: string;
+}
+
 export interface MachineConfig {
   /** Guest RAM in bytes, a multiple of 2 MiB, from 2 MiB to 3 GiB. */
   readonly memoryBytes: number;
@@ -17,6 +25,29 @@ export interface MachineConfig {
   readonly rtcStartSeconds: bigint;
   /** 32 bytes for /chosen/rng-seed; a recorded input, empty for none. */
   readonly rngSeed: Uint8Array;
+  /** Null for a machine without a network. */
+  readonly network: NetworkCard | null;
+}
+
+/** Errors: USAGE, for what this version can't build. */
+export function checkConfig(config: MachineConfig): void {
+  if (config.harts !== 1) {
+    throw new LockstepError('USAGE', `this version runs 1 hart, not ${config.harts}`);
+  }
+  const megabytes = config.memoryBytes / 2 ** 20;
+  if (!Number.isInteger(megabytes / 2) || megabytes < 2 || megabytes > 3072) {
+    throw new LockstepError(
+      'USAGE',
+      `memory of ${config.memoryBytes} bytes: give a multiple of 2M between 2M and 3G`,
+    );
+  }
+  const { network } = config;
+  if (network !== null && !/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/.test(network.mac)) {
+    throw new LockstepError(
+      'USAGE',
+      `network address "${network.mac}": give six bytes as in 52:54:00:12:34:56, the first even`,
+    );
+  }
 }
 
 export interface MachineImages {

@@ -24,6 +24,7 @@ export function machineDigest(
     `memory ${config.memoryBytes} harts ${config.harts} rate ${config.initialRate} ` +
       `rtc ${config.rtcStartSeconds} append ${config.append.length}:${config.append}\n`,
   );
+  if (config.network !== null) text(`network ${config.network.mac}\n`);
   hash.update(config.rngSeed);
   for (const name of ['bios', 'kernel', 'initrd'] as const) {
     const image = images[name];

@@ -36,6 +36,12 @@ export interface TakenInterrupt extends Point {
   readonly cause: number;
 }
 
+/**
+ * `room`: the guest has a buffer for a frame. `full`: it has none just now. `off`: nobody listens,
+ * because there is no card or no driver runs it.
+ */
+export type FrameRoom = 'room' | 'full' | 'off';
+
 export interface Machine {
   readonly hartCount: number;
   /** SHA-256 (hex) over layout, machine configuration and images: equal on both replicas. */
@@ -67,6 +73,8 @@ export interface Machine {
 
   /** Bytes that `stream` can take at this point without loss. */
   inputSpace(stream: InputStream): number;
+  /** What becomes of a frame that comes at this point. */
+  frameRoom(): FrameRoom;
   /** Highest input sequence seen from a console client, 0 if unknown; replicated state. */
   lastInputSequence(client: bigint): bigint;
   /** Random bytes the guest waits for now, 0 if none. */

@@ -40,6 +40,7 @@ export function virtioIrq(slot: number): number {
 /** Slots in use; the others answer with device ID 0. */
 export const VIRTIO_CONSOLE_SLOT = 0;
 export const VIRTIO_ENTROPY_SLOT = 1;
+export const VIRTIO_NET_SLOT = 3;
 
 /** Input clock of the UART in the device tree; the model ignores the divisor. */
 export const UART_CLOCK_HZ = 3_686_400;

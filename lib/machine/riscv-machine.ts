@@ -16,14 +16,21 @@ import { hartDerivedRegions } from '../riscv/derived.js';
 import { HART_WORD, hartBlockSpec } from '../riscv/hart-state.js';
 import { Hart } from '../riscv/hart.js';
 import { Board, boardSpecs } from './board.js';
-import { RAM_BASE, type MachineConfig, type MachineImages } from './config.js';
+import { checkConfig, RAM_BASE, type MachineConfig, type MachineImages } from './config.js';
 import { buildDeviceTree } from './device-tree.js';
 import { RamDma } from './dma.js';
 import { DEFAULT_ENGINE, type EngineOptions } from './engine.js';
 import { planLoad, type LoadPlan } from './loader.js';
 import { MACHINE_SPEC, MachineState } from './machine-state.js';
 import { machineDigest } from './machine-digest.js';
-import type { Machine, MachineStop, OutputChunk, RunResult, TakenInterrupt } from './machine.js';
+import type {
+  FrameRoom,
+  Machine,
+  MachineStop,
+  OutputChunk,
+  RunResult,
+  TakenInterrupt,
+} from './machine.js';
 import { MROM } from './memory-map.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
@@ -43,19 +50,6 @@ export function createRiscvMachine(
 ): Machine {
   checkConfig(config);
   return new RiscvMachine(config, images, engine);
-}
-
-function checkConfig(config: MachineConfig): void {
-  if (config.harts !== 1) {
-    throw new LockstepError('USAGE', `this version runs 1 hart, not ${config.harts}`);
-  }
-  const megabytes = config.memoryBytes / 2 ** 20;
-  if (!Number.isInteger(megabytes / 2) || megabytes < 2 || megabytes > 3072) {
-    throw new LockstepError(
-      'USAGE',
-      `memory of ${config.memoryBytes} bytes: give a multiple of 2M between 2M and 3G`,
-    );
-  }
 }
 
 class RiscvMachine implements Machine {
@@ -80,7 +74,7 @@ class RiscvMachine implements Machine {
     this.plan = planLoad(config, images, buildDeviceTree);
     this.layout = planLayout({
       ramBytes: config.memoryBytes,
-      blocks: [MACHINE_SPEC, hartBlockSpec(0), ...boardSpecs(config.harts)],
+      blocks: [MACHINE_SPEC, hartBlockSpec(0), ...boardSpecs(config)],
       derived: [{ name: 'page-flags', bytes: this.ramPageCount }, ...hartDerivedRegions(0)],
     });
     const pages = this.layout.totalBytes / WASM_PAGE_BYTES;
@@ -170,6 +164,9 @@ class RiscvMachine implements Machine {
       case 'entropy':
         this.board.entropy.supply(event.bytes);
         return;
+      case 'frame':
+        this.board.net?.receive(event.bytes);
+        return;
       case 'rebase':
         hart.rebase(event.rate);
         return;
@@ -199,6 +196,10 @@ class RiscvMachine implements Machine {
 
   inputSpace(stream: InputStream): number {
     return this.board.consoleInput(stream).inputSpace();
+  }
+
+  frameRoom(): FrameRoom {
+    return this.board.net?.room() ?? 'off';
   }
 
   lastInputSequence(client: bigint): bigint {

@@ -41,8 +41,9 @@ export const EVENT_KINDS = [
   'horizon',
   'control',
   'steal',
+  'frame',
 ] as const;
-const STREAMS = ['uart', 'virtio-console', 'power'] as const;
+const STREAMS = ['uart', 'virtio-console', 'power', 'network'] as const;
 
 export const CATALOGUE = {
   lockstep_build_info: {

@@ -21,6 +21,7 @@ const KIND_OF_EVENT: Readonly<Record<EventKind, WireKind>> = {
   horizon: WireKind.HORIZON,
   control: WireKind.CONTROL,
   steal: WireKind.STEAL,
+  frame: WireKind.FRAME,
 };
 
 /** The kinds of events asked for; all if none is named. */
@@ -50,6 +51,8 @@ function wireEvent(event: LogEvent): NonNullable<LogEntry['event']> {
     }
     case 'entropy':
       return { $case: 'entropy', value: { byteCount: event.bytes.length } };
+    case 'frame':
+      return { $case: 'frame', value: { byteCount: event.bytes.length } };
     case 'rebase':
       return { $case: 'rebase', value: { rate: event.rate } };
     case 'wake':

@@ -30,6 +30,7 @@ import type { Machine, MachineStop } from '../machine/machine.js';
 import { ClockControl } from './clock-control.js';
 import { InputQueue, type ConsoleInput } from './input-queue.js';
 import { OutputStreams } from './output-streams.js';
+import type { RecordOptions, RecordPorts } from './record-options.js';
 import {
   CHECK_INTERVAL_STEPS,
   HORIZON_INTERVAL_NS,
@@ -47,29 +48,6 @@ import type {
 } from './recorded.js';
 import { encodeSnapshot } from './snapshot.js';
 import { StateCheck } from './state-check.js';
-
-export interface RecordPorts {
-  /** Host time that never goes back; it decides rates and wakes, which are logged. */
-  monotonicNs(): bigint;
-  /** Random bytes for the guest; they are logged. */
-  randomBytes(count: number): Uint8Array;
-}
-
-export interface RecordOptions {
-  readonly machine: Machine;
-  readonly ports: RecordPorts;
-  /** Where the log stands: of a fresh machine, a snapshot, or the replay that is promoted. */
-  readonly state: SessionState;
-  /** Logged first; greater than the epoch of `state`. */
-  readonly epoch: bigint;
-  readonly clock: 'host' | 'steps';
-  /** Ticks a step at power-on, the middle of the rates that the clock may choose. */
-  readonly initialRate: bigint;
-  /** False runs the machine without a log: no entries, no checks, output with `seq` 0. */
-  readonly log: boolean;
-  /** The session never runs hart 0 beyond this step. */
-  readonly untilStep?: bigint;
-}
 
 const HART = 0;
 
@@ -138,6 +116,11 @@ export class RecordSession {
   /** Queues console bytes; they enter at the next slice with room for them. */
   sendConsoleInput(input: ConsoleInput): void {
     this.queue.add(input);
+  }
+
+  /** Queues frames from the network; they enter as the guest has buffers, or are lost. */
+  sendFrames(frames: readonly Uint8Array[]): void {
+    this.queue.addFrames(frames);
   }
 
   /** Orders the machine off (or to reset) at the beginning of the next slice. */
@@ -244,9 +227,13 @@ export class RecordSession {
         this.inputs.push({ client, sequence, seq: this.seq });
         continue;
       }
-      const { stream, client, sequence, bytes } = piece.input;
-      this.record({ kind: 'console-input', ...this.here(), stream, client, sequence, bytes });
-      this.inputs.push({ client, sequence, seq: this.seq });
+      if (piece.kind === 'frame') {
+        this.record({ kind: 'frame', ...this.here(), bytes: piece.bytes });
+      } else {
+        const { stream, client, sequence, bytes } = piece.input;
+        this.record({ kind: 'console-input', ...this.here(), stream, client, sequence, bytes });
+        this.inputs.push({ client, sequence, seq: this.seq });
+      }
       this.stirred = true;
       this.sliceLength.shorten();
     }

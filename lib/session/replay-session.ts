@@ -227,6 +227,7 @@ export class ReplaySession {
         return;
       case 'console-input':
       case 'entropy':
+      case 'frame':
       case 'rebase':
       case 'control':
         this.requireMarked(entry);
@@ -273,6 +274,9 @@ export class ReplaySession {
       const wanted = this.machine.entropyWanted();
       const { length } = event.bytes;
       if (length > wanted) throw this.differs(entry, 'entropy wanted', `${length}`, `${wanted}`);
+    } else if (event.kind === 'frame') {
+      const room = this.machine.frameRoom();
+      if (room !== 'room') throw this.differs(entry, 'room for a frame', 'room', room);
     } else if (event.kind === 'control' && event.action === 'snapshot') {
       return;
     }

@@ -38,6 +38,7 @@ export class GuestMachine {
         initialRate: DEFAULT_RATE,
         rtcStartSeconds: 1_700_000_000n,
         rngSeed: new Uint8Array(32).fill(7),
+        network: null,
       },
       { bios: null, kernel: null, initrd: null, ...images },
     );

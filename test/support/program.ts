@@ -21,6 +21,7 @@ export const PROGRAM_CONFIG: MachineConfig = {
   initialRate: DEFAULT_RATE,
   rtcStartSeconds: 0n,
   rngSeed: new Uint8Array(0),
+  network: null,
 };
 
 /** Firmware that only loops: programs replace it. */

@@ -4,7 +4,8 @@
  */
 
 import type { LogEntry } from '../../lib/event/event.js';
-import { RecordSession, type RecordPorts } from '../../lib/session/record-session.js';
+import type { RecordPorts } from '../../lib/session/record-options.js';
+import { RecordSession } from '../../lib/session/record-session.js';
 import type { RecordedOutput, SliceStatus } from '../../lib/session/recorded.js';
 import { ReplaySession } from '../../lib/session/replay-session.js';
 import { freshState, type SessionState } from '../../lib/session/session-state.js';

@@ -19,14 +19,16 @@ import { assert, present, unreachable } from '../../lib/base/assert.js';
 import { LockstepError } from '../../lib/base/error.js';
 import { Hash64, hash64 } from '../../lib/base/hash.js';
 import type { InputEvent, OutputStream, Point } from '../../lib/event/event.js';
-import { DEFAULT_RATE, type MachineConfig, type MachineImages } from '../../lib/machine/config.js';
+import type { MachineConfig, MachineImages } from '../../lib/machine/config.js';
 import type {
+  FrameRoom,
   Machine,
   MachineStop,
   OutputChunk,
   RunResult,
   TakenInterrupt,
 } from '../../lib/machine/machine.js';
+import { PAGE_BYTES, PAGE_COUNT } from './toy-config.js';
 import {
   CLIENT_SLOTS,
   INPUT_BYTES,
@@ -36,8 +38,6 @@ import {
   WORD_NAMES,
 } from './toy-words.js';
 
-const PAGE_BYTES = 4096;
-const PAGE_COUNT = 64;
 const TIMER_CAUSE = 7;
 /** 10 ms. */
 const TIMER_PERIOD_TICKS = 100_000n;
@@ -45,16 +45,7 @@ const STEPS_PER_NUMBER = 300n;
 const OUTPUT_FULL_BYTES = 4096;
 const STOP_CAUSES = ['power-off', 'reset', 'exit'] as const;
 
-export const TOY_CONFIG: MachineConfig = {
-  memoryBytes: PAGE_COUNT * PAGE_BYTES,
-  harts: 1,
-  append: '',
-  initialRate: DEFAULT_RATE,
-  rtcStartSeconds: 0n,
-  rngSeed: new Uint8Array(0),
-};
-
-export const TOY_IMAGES: MachineImages = { bios: null, kernel: null, initrd: null };
+export { TOY_CONFIG, TOY_IMAGES } from './toy-config.js';
 
 export class ToyMachine implements Machine {
   readonly hartCount = 1;
@@ -278,6 +269,8 @@ export class ToyMachine implements Machine {
         if (event.action === 'power-off') this.stop('power-off', 0);
         else if (event.action === 'reset') this.stop('reset', 0);
         return;
+      case 'frame':
+        return;
       default:
         unreachable(event);
     }
@@ -330,6 +323,11 @@ export class ToyMachine implements Machine {
 
   inputSpace(): number {
     return INPUT_BYTES - Number(this.get(WORD.inputLength));
+  }
+
+  /** The ledger has no network. */
+  frameRoom(): FrameRoom {
+    return 'off';
   }
 
   entropyWanted(): number {

@@ -175,6 +175,7 @@ test('every event has a typed message, and input shows its length only', (t) => 
     { kind: 'epoch', epoch: 1n },
     { kind: 'console-input', ...here, stream: 'uart', client: 1n, sequence: 3n, bytes: secret() },
     { kind: 'entropy', ...here, bytes: secret() },
+    { kind: 'frame', ...here, bytes: secret() },
     { kind: 'rebase', ...here, rate: 9n },
     { kind: 'wake', ...here, time: 9n },
     { kind: 'interrupt', ...here, cause: 5 },

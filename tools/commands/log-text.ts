@@ -35,6 +35,7 @@ function detail(event: LogEvent): string {
     case 'console-input':
       return `${event.stream} client=${event.client} sequence=${event.sequence} ${shownText(event.bytes)}`;
     case 'entropy':
+    case 'frame':
       return shownHex(event.bytes);
     case 'rebase':
       return `rate=${event.rate}`;
@@ -89,6 +90,7 @@ export function entryObject({ seq, event }: LogEntry, epoch: bigint): object {
   switch (event.kind) {
     case 'console-input':
     case 'entropy':
+    case 'frame':
       return { ...base, bytes: toHex(event.bytes) };
     case 'output-mark':
       return { ...base, digest: hash(event.digest) };

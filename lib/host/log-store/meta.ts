@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { LockstepError } from '../../base/error.js';
 import { HASH_BYTES } from '../../event/batch.js';
 import { LOG_FORMAT_VERSION } from '../../event/event.js';
-import type { MachineConfig } from '../../machine/config.js';
+import type { MachineConfig, NetworkCard } from '../../machine/config.js';
 import { attempt } from './failure.js';
 import { fromHex, sha256, toHex } from './sha256.js';
 
@@ -101,6 +101,7 @@ function metaToText(meta: LogMeta): string {
       initialRate: config.initialRate.toString(),
       rtcStartSeconds: config.rtcStartSeconds.toString(),
       rngSeed: toHex(config.rngSeed),
+      network: config.network,
     },
     images: meta.images,
     start: { firstSeq: start.firstSeq.toString(), previousHash: toHex(start.previousHash) },
@@ -136,6 +137,7 @@ function metaFromJson(fields: Fields): LogMeta {
       initialRate: config.bigint('initialRate'),
       rtcStartSeconds: config.bigint('rtcStartSeconds'),
       rngSeed: config.hex('rngSeed'),
+      network: networkOf(config),
     },
     images: fields.objects('images').map((image) => ({
       role: image.role('role'),
@@ -147,6 +149,10 @@ function metaFromJson(fields: Fields): LogMeta {
       previousHash: start.hex('previousHash', HASH_BYTES),
     },
   };
+}
+
+function networkOf(config: Fields): NetworkCard | null {
+  return config.isNull('network') ? null : { mac: config.object('network').text('mac') };
 }
 
 /** Checked access to parsed JSON; a field of another type is BAD_LOG with the field's name. */
@@ -179,6 +185,10 @@ class Fields {
     const value: unknown = this.values.get(name);
     if (!Array.isArray(value)) this.refuse(name, 'a list');
     return value.map((item: unknown) => new Fields(this.path, name, item));
+  }
+
+  isNull(name: string): boolean {
+    return this.values.get(name) === null;
   }
 
   text(name: string): string {

@@ -27,6 +27,7 @@ export function runOnLockstep(image: TestImage, engine: EngineOptions): Lockstep
       initialRate: DEFAULT_RATE,
       rtcStartSeconds: 0n,
       rngSeed: new Uint8Array(0),
+      network: null,
     },
     { bios: null, kernel: image.elf, initrd: null },
     engine,

@@ -140,11 +140,11 @@ test('the hash covers the predecessor, the epoch and the position', (t) => {
 test('another format version is named', (t) => {
   const { bytes } = encodeBatch(sampleEntries(new Random(1), 2), 1n, START, sha256);
   const view = new DataView(bytes.buffer);
-  view.setUint32(4, 2, true);
+  view.setUint32(4, 99, true);
   view.setUint32(64, crc32(bytes.subarray(0, 64)), true);
   t.throws(() => decodeBatch(bytes, sha256), {
     instanceOf: FormatVersionError,
-    message: /format version 2, this program reads version 1/,
+    message: /format version 99, this program reads version \d+$/,
   });
 });
 

@@ -90,6 +90,8 @@ export class EventSample {
         };
       case 'entropy':
         return { kind, ...this.point(), bytes: random.bytes(64) };
+      case 'frame':
+        return { kind, ...this.point(), bytes: random.bytes(random.below(20) === 0 ? 1518 : 60) };
       case 'rebase':
         return { kind, ...this.point(), rate: random.u64() };
       case 'wake':

@@ -8,7 +8,7 @@ import test from 'ava';
 import { boardSpecs } from '../../../lib/machine/board.js';
 import * as map from '../../../lib/machine/memory-map.js';
 import { assemble } from '../../support/assembler.js';
-import { Guest, INTERPRETER } from '../../support/program.js';
+import { Guest, INTERPRETER, PROGRAM_CONFIG } from '../../support/program.js';
 
 const guest = new Guest(INTERPRETER);
 
@@ -76,8 +76,9 @@ test('the UART reaches M and S mode through the PLIC', (t) => {
 });
 
 test('the names of the blocks are unique for any number of harts', (t) => {
+  const network = { mac: '52:54:00:12:34:56' };
   for (const harts of [1, 2, 8]) {
-    const names = boardSpecs(harts).map(({ name }) => name);
+    const names = boardSpecs({ ...PROGRAM_CONFIG, harts, network }).map(({ name }) => name);
     t.is(new Set(names).size, names.length);
   }
 });

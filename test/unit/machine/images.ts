@@ -15,6 +15,7 @@ export function configOf(memoryBytes = 64 * MEBIBYTE, append = ''): MachineConfi
     initialRate: DEFAULT_RATE,
     rtcStartSeconds: 0n,
     rngSeed: new Uint8Array(32).fill(7),
+    network: null,
   };
 }
 

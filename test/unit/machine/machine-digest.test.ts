@@ -32,6 +32,8 @@ test('every part of a machine changes its digest', (t) => {
     { initialRate: 5n },
     { rtcStartSeconds: 1n },
     { rngSeed: Uint8Array.of(0) },
+    { network: { mac: '52:54:00:12:34:56' } },
+    { network: { mac: '52:54:00:12:34:58' } },
   ];
   const images: readonly MachineImages[] = [
     { ...IMAGES, bios: Uint8Array.of(1, 3) },

@@ -4,12 +4,20 @@
  */
 
 import test from 'ava';
-import { InputQueue, type ConsoleInput } from '../../../lib/session/input-queue.js';
+import type { FrameRoom } from '../../../lib/machine/machine.js';
+import {
+  FRAMES_WAITING_MAX,
+  InputQueue,
+  type ConsoleInput,
+} from '../../../lib/session/input-queue.js';
 import { ToyMachine, TOY_CONFIG, TOY_IMAGES, ascii } from '../../support/toy-machine.js';
 
 class Sink extends ToyMachine {
   readonly received: number[] = [];
   space = 1000;
+  readonly frames: number[] = [];
+  /** Null for a machine whose network nobody listens to. */
+  buffers: number | null = 0;
   private readonly known = new Map<bigint, bigint>();
 
   constructor() {
@@ -18,6 +26,11 @@ class Sink extends ToyMachine {
 
   override inputSpace(): number {
     return this.space;
+  }
+
+  override frameRoom(): FrameRoom {
+    if (this.buffers === null) return 'off';
+    return this.buffers > 0 ? 'room' : 'full';
   }
 
   override lastInputSequence(client: bigint): bigint {
@@ -30,6 +43,11 @@ class Sink extends ToyMachine {
     for (let piece = queue.next(this); piece !== null; piece = queue.next(this)) {
       if (piece.kind === 'known') {
         known.push(piece.sequence);
+        continue;
+      }
+      if (piece.kind === 'frame') {
+        this.frames.push(piece.bytes[0] ?? -1);
+        this.buffers = (this.buffers ?? 0) - 1;
         continue;
       }
       const { client, sequence, bytes } = piece.input;
@@ -115,4 +133,31 @@ test('whatever is cut and repeated, every byte enters once (random)', (t) => {
     }
     t.is(sink.text(), text, `seed ${seed}`);
   }
+});
+
+test('frames wait for buffers in order, at most so many', (t) => {
+  const queue = new InputQueue();
+  const sink = new Sink();
+  queue.addFrames(Array.from({ length: FRAMES_WAITING_MAX + 9 }, (_, n) => Uint8Array.of(n)));
+  sink.drain(queue);
+  t.deepEqual(sink.frames, []);
+  sink.buffers = 3;
+  sink.drain(queue);
+  t.deepEqual(sink.frames, [0, 1, 2]);
+  sink.buffers = 1000;
+  sink.drain(queue);
+  t.is(sink.frames.length, FRAMES_WAITING_MAX);
+});
+
+test('frames that nobody listens for are lost, and console input is not', (t) => {
+  const queue = new InputQueue();
+  const sink = new Sink();
+  sink.buffers = null;
+  queue.addFrames([Uint8Array.of(1)]);
+  queue.add(input('abc', 3));
+  sink.drain(queue);
+  t.is(sink.text(), 'abc');
+  sink.buffers = 5;
+  sink.drain(queue);
+  t.deepEqual(sink.frames, []);
 });

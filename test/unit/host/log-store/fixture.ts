@@ -25,6 +25,7 @@ export const META: LogMeta = {
     initialRate: (1n << 32n) / 10n,
     rtcStartSeconds: 1_700_000_000n,
     rngSeed: new Uint8Array([1, 2, 3]),
+    network: null,
   },
   images: [{ role: 'kernel', path: '/images/kernel.elf', sha256: 'ab'.repeat(32) }],
   start: startOfChain(DIGEST),

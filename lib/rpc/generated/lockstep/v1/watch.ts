@@ -35,6 +35,7 @@ export const EventKind = {
   HORIZON: 9,
   CONTROL: 10,
   STEAL: 11,
+  FRAME: 12,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -53,6 +54,7 @@ export namespace EventKind {
   export type HORIZON = typeof EventKind.HORIZON;
   export type CONTROL = typeof EventKind.CONTROL;
   export type STEAL = typeof EventKind.STEAL;
+  export type FRAME = typeof EventKind.FRAME;
   export type UNRECOGNIZED = typeof EventKind.UNRECOGNIZED;
 }
 
@@ -91,6 +93,7 @@ export interface LogEntry {
     | { $case: "horizon"; value: HorizonEvent }
     | { $case: "control"; value: ControlEvent }
     | { $case: "steal"; value: StealEvent }
+    | { $case: "frame"; value: FrameEvent }
     | undefined;
 }
 
@@ -108,6 +111,11 @@ export interface ConsoleInputEvent {
 }
 
 export interface EntropyEvent {
+  byteCount: number;
+}
+
+/** An Ethernet frame for the machine's network card. */
+export interface FrameEvent {
   byteCount: number;
 }
 
@@ -383,6 +391,9 @@ export const LogEntry: MessageFns<LogEntry> = {
       case "steal":
         StealEvent.encode(message.event.value, writer.uint32(114).fork()).join();
         break;
+      case "frame":
+        FrameEvent.encode(message.event.value, writer.uint32(122).fork()).join();
+        break;
     }
     return writer;
   },
@@ -512,6 +523,14 @@ export const LogEntry: MessageFns<LogEntry> = {
             message.event = { $case: "steal", value: StealEvent.decode(reader, reader.uint32()) };
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.event = { $case: "frame", value: FrameEvent.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -596,6 +615,12 @@ export const LogEntry: MessageFns<LogEntry> = {
       case "steal": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "steal", value: StealEvent.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "frame": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "frame", value: FrameEvent.fromPartial(object.event.value) };
         }
         break;
       }
@@ -809,6 +834,61 @@ export const EntropyEvent: MessageFns<EntropyEvent> = {
   },
   fromPartial(object: DeepPartial<EntropyEvent>): EntropyEvent {
     const message = createBaseEntropyEvent();
+    message.byteCount = object.byteCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseFrameEvent(): FrameEvent {
+  return { byteCount: 0 };
+}
+
+export const FrameEvent: MessageFns<FrameEvent> = {
+  encode(message: FrameEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.byteCount !== 0) {
+      writer.uint32(8).uint32(message.byteCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FrameEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFrameEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.byteCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FrameEvent>): FrameEvent {
+    return FrameEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FrameEvent>): FrameEvent {
+    const message = createBaseFrameEvent();
     message.byteCount = object.byteCount ?? 0;
     return message;
   },
