@@ -6,14 +6,20 @@
 import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
 import { parseCommandLine, type Arguments, type Command } from '../../tools/command.js';
 import { toJsonLine } from '../../tools/output.js';
-import { currentLoad, FIGURES, type Figure } from '../support/campaign-figures.js';
+import {
+  currentLoad,
+  DEFAULT_FIGURE_OPTIONS,
+  FIGURES,
+  type Figure,
+} from '../support/campaign-figures.js';
 
 const command: Command = {
-  usage: ['campaign:figures [ID]... [--kills N] [--seed S] [--json]'],
+  usage: ['campaign:figures [ID]... [--kills N] [--seed S] [--samples N] [--json]'],
   description: `Measures the figures of a pair: ${Object.keys(FIGURES).join(', ')}.`,
   options: {
     kills: { type: 'string', value: 'N', help: 'kills for the failover time (20)' },
     seed: { type: 'string', value: 'S', help: 'of their moments (1)' },
+    samples: { type: 'string', value: 'N', help: 'answers to time for a delay (2000)' },
     json: { type: 'boolean', help: 'one JSON object a figure' },
   },
   positionals: { min: 0, max: Object.keys(FIGURES).length },
@@ -22,8 +28,10 @@ const command: Command = {
 
 async function measure(args: Arguments): Promise<number> {
   const options = {
-    kills: args.integer('kills', 1, 1_000_000) ?? 20,
-    seed: args.integer('seed', 0, 0xffff_ffff) ?? 1,
+    ...DEFAULT_FIGURE_OPTIONS,
+    kills: args.integer('kills', 1, 1_000_000) ?? DEFAULT_FIGURE_OPTIONS.kills,
+    seed: args.integer('seed', 0, 0xffff_ffff) ?? DEFAULT_FIGURE_OPTIONS.seed,
+    samples: args.integer('samples', 1, 1_000_000) ?? DEFAULT_FIGURE_OPTIONS.samples,
   };
   const wanted = args.positionals.length > 0 ? args.positionals : Object.keys(FIGURES);
   let isKept = true;

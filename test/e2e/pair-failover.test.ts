@@ -9,8 +9,8 @@ import { renameSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Protection, Role } from '../../lib/rpc/generated/lockstep/v1/machine.js';
+import { untilProtected } from '../support/campaign-fleet.js';
 import { ledgerLine, PairFixture, until, type ConsoleLog } from '../support/pair.js';
-import { isProtected } from '../support/kill-run.js';
 
 /** Sends `count` numbers, at most `ahead` of them unanswered, and checks each answer. */
 async function transact(t: ExecutionContext, log: ConsoleLog, count: number): Promise<void> {
@@ -34,7 +34,7 @@ test.serial(
     const log = await fixture.console([primary, backup]);
     const load = transact(t, log, 600);
     await log.line(150);
-    await isProtected(primary);
+    await untilProtected(primary);
     primary.signal('SIGKILL');
     await load;
     t.is(log.lines.length, 600);
@@ -52,11 +52,11 @@ test.serial('a promoted backup takes a new backup by itself, again and again', a
   for (let round = 0; round < 4; round += 1) {
     const load = transact(t, log, 150);
     await log.line(log.lines.length + 40);
-    await isProtected(current);
+    await untilProtected(current);
     current.signal('SIGKILL');
     await load;
     const joined = await fixture.backup([next]);
-    await isProtected(next);
+    await untilProtected(next);
     await transact(t, log, 20);
     [current, next] = [next, joined];
   }
@@ -78,30 +78,11 @@ test.serial('a backup that joins late starts from a snapshot and takes over exac
   await primary.heard('protecting -> protected');
   const second = await fixture.console([backup], false);
   await transact(t, log, 100);
-  await isProtected(primary);
+  await untilProtected(primary);
   primary.signal('SIGKILL');
   // A client that comes only now gets the history from before the snapshot too.
   await second.line(399);
   t.deepEqual(second.lines.slice(0, 400), log.lines.slice(0, 400));
-});
-
-test.serial('a frozen primary that wakes after the promotion is not heard', async (t) => {
-  const fixture = new PairFixture(t);
-  const { primary, backup } = await fixture.pair();
-  const log = await fixture.console([primary, backup]);
-  await transact(t, log, 100);
-  const load = transact(t, log, 400);
-  await log.line(160);
-  await isProtected(primary);
-  primary.signal('SIGSTOP');
-  await backup.heard('promoting -> promoted');
-  await log.line(300);
-  primary.signal('SIGCONT');
-  await load;
-  t.is(log.lines.length, 500);
-  t.deepEqual(log.epochs, [1n, 2n]);
-  t.is(await primary.exit(), 8);
-  t.true(primary.stderr.join('\n').includes('FENCED'));
 });
 
 test.serial('no output byte leaves while acknowledgements are missing', async (t) => {
@@ -138,9 +119,9 @@ test.serial('a primary that loses its backup asks the arbiter and goes on alone'
   t.is((await primary.status()).epoch, 2n);
   t.is((await primary.status()).protection, Protection.UNPROTECTED);
   const joined = await fixture.backup([primary]);
-  await isProtected(primary);
+  await untilProtected(primary);
   await transact(t, log, 50);
-  await isProtected(primary);
+  await untilProtected(primary);
   primary.signal('SIGKILL');
   await transact(t, await reattach(fixture, log, joined), 50);
 });
@@ -166,7 +147,7 @@ test.serial(
     await second.heard('primary refuses');
     const log = await fixture.console([primary, backup, second]);
     await transact(t, log, 50);
-    await isProtected(primary);
+    await untilProtected(primary);
     primary.signal('SIGKILL');
     await transact(t, log, 50);
     await second.heard('following -> protecting');
@@ -186,7 +167,7 @@ test.serial('while the arbiter is away nobody is promoted, and then the backup i
   renameSync(fixture.arbiter, `${fixture.arbiter}-away`);
   // The pair goes on as it is.
   await transact(t, log, 20);
-  await isProtected(primary);
+  await untilProtected(primary);
   primary.signal('SIGKILL');
   await backup.heard('arbiter: unavailable');
   t.is((await backup.status()).role, Role.CANDIDATE);

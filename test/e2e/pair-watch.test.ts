@@ -21,6 +21,8 @@ import { PairFixture, until, type NodeProcess } from '../support/pair.js';
 class Watcher {
   readonly entries: LogEntry[] = [];
   readonly ended: Promise<LockstepError | null>;
+  /** The error that the call ended with; null as long as there is none. */
+  failure: LockstepError | null = null;
   private readonly call: ClientReadableStream<WatchResponse>;
 
   constructor(t: ExecutionContext, address: string, request: WatchRequest) {
@@ -37,7 +39,10 @@ class Watcher {
     this.call.on('data', ({ entries }: WatchResponse) => this.entries.push(...entries));
     this.ended = new Promise((resolve) => {
       this.call.on('end', () => resolve(null));
-      this.call.on('error', (error) => resolve(errorOfStatus(error)));
+      this.call.on('error', (error) => {
+        this.failure = errorOfStatus(error);
+        resolve(this.failure);
+      });
     });
   }
 
@@ -73,11 +78,14 @@ test.serial('a watcher gets every entry from the first on, without a gap', async
 test.serial('a watcher that follows gets the kinds it asked for as they happen', async (t) => {
   const fixture = new PairFixture(t);
   const primary = fixture.primary();
+  // It answers from the start, but is primary only when the arbiter has granted the epoch.
+  await primary.heard('starting -> solo');
   const log = await fixture.console([primary]);
   const kinds = [EventKind.OUTPUT_MARK];
   const watcher = await Watcher.of(t, primary, { fromSeq: 0n, kinds, follow: true });
   // Nothing says that the call has arrived; so transactions run until one is seen.
   await until('an output mark', async () => {
+    if (watcher.failure !== null) throw watcher.failure;
     log.send('5\n');
     await log.line(log.lines.length);
     return watcher.entries.length > 3;

@@ -111,15 +111,7 @@ export async function checkLog(
 ): Promise<void> {
   const { seq, checkSeq } = takeover;
   const logs = ['--log', fleet.log(dead), '--then', fleet.log(promoted)];
-  const args = ['replay', ...logs, '--to-seq', `${checkSeq}`, '--json'];
-  const result = await execute(process.execPath, [LOCKSTEP, ...args], {
-    timeout: REPLAY_LIMIT_MS,
-  }).catch((error: unknown) => {
-    throw new Broken(`the dead primary's log: lockstep ${args.join(' ')}: ${String(error)}`);
-  });
-  const answer: unknown = JSON.parse(result.stdout);
-  const field = (name: string): string =>
-    typeof answer === 'object' && answer !== null ? String(Reflect.get(answer, name)) : '';
+  const field = await replay("the dead primary's log", [...logs, '--to-seq', `${checkSeq}`]);
   insist(
     field('seq') === `${checkSeq}`,
     `the dead primary's log was replayed to entry ${field('seq')}, the check is ${checkSeq}`,
@@ -128,4 +120,22 @@ export async function checkLog(
     field('departsAt') === `${seq}`,
     `the logs part at entry ${field('departsAt')}, the takeover was at ${seq}`,
   );
+}
+
+/** The log of a node that was killed is a recording of its own, wherever it begins. */
+export async function checkLogAlone(fleet: Fleet, killed: NodeProcess): Promise<void> {
+  await replay('the log of the last backup', ['--log', fleet.log(killed)]);
+}
+
+/** Replays by the real command; gives the fields of its answer. */
+async function replay(what: string, words: readonly string[]): Promise<(name: string) => string> {
+  const args = ['replay', ...words, '--json'];
+  const result = await execute(process.execPath, [LOCKSTEP, ...args], {
+    timeout: REPLAY_LIMIT_MS,
+  }).catch((error: unknown) => {
+    throw new Broken(`${what}: lockstep ${args.join(' ')}: ${String(error)}`);
+  });
+  const answer: unknown = JSON.parse(result.stdout);
+  return (name) =>
+    typeof answer === 'object' && answer !== null ? String(Reflect.get(answer, name)) : '';
 }

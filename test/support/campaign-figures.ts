@@ -28,15 +28,27 @@ export interface Figure {
 
 export interface FigureOptions {
   readonly kills: number;
+  /** Of the moments of the kills. */
   readonly seed: number;
+  /** Transactions whose output is timed. */
+  readonly samples: number;
+  /** How long an idle guest's log is counted. */
+  readonly idleMs: number;
 }
+
+export const DEFAULT_FIGURE_OPTIONS: FigureOptions = {
+  kills: 20,
+  seed: 1,
+  samples: 2_000,
+  idleMs: 10_000,
+};
 
 export const FIGURES: Readonly<
   Record<string, (options: FigureOptions) => Promise<readonly Figure[]>>
 > = {
-  'idle-log': () => withPair(idleLog),
-  'output-delay-idle': () => withPair((pair) => outputDelay(pair, false)),
-  'output-delay-busy': () => withPair((pair) => outputDelay(pair, true)),
+  'idle-log': ({ idleMs }) => withPair((pair) => idleLog(pair, idleMs)),
+  'output-delay-idle': ({ samples }) => withPair((pair) => outputDelay(pair, false, samples)),
+  'output-delay-busy': ({ samples }) => withPair((pair) => outputDelay(pair, true, samples)),
   'failover-time': failoverTime,
   'lag-truth': () => withPair(lagTruth, '--suspect-ms', '30000'),
 };
@@ -54,9 +66,7 @@ interface Pair {
 
 const METRICS = ['--metrics', '127.0.0.1:0'] as const;
 const SETTLE_MS = 2_000;
-const IDLE_MS = 10_000;
 const WARM_UP = 300;
-const SAMPLES = 2_000;
 const FROZEN_MS = 700;
 const SENT = 'lockstep_log_bytes_total{direction="sent"}';
 const CPU = 'process_cpu_seconds_total';
@@ -83,12 +93,12 @@ async function withPair(
 }
 
 /** The guest's timer ticks a hundred times a second; nothing else happens. */
-async function idleLog({ primary, backup }: Pair): Promise<readonly Figure[]> {
+async function idleLog({ primary, backup }: Pair, idleMs: number): Promise<readonly Figure[]> {
   await delay(SETTLE_MS);
   const before = await readMetrics(primary);
   const backupBefore = await readMetrics(backup);
   const startMs = performance.now();
-  await delay(IDLE_MS);
+  await delay(idleMs);
   const seconds = (performance.now() - startMs) / 1000;
   const after = await readMetrics(primary);
   const backupAfter = await readMetrics(backup);
@@ -110,6 +120,7 @@ async function idleLog({ primary, backup }: Pair): Promise<readonly Figure[]> {
 async function outputDelay(
   { primary, backup, client }: Pair,
   isSpinning: boolean,
+  samples: number,
 ): Promise<readonly Figure[]> {
   if (isSpinning) {
     client.say('B 1000');
@@ -120,7 +131,7 @@ async function outputDelay(
   const before = await readMetrics(primary);
   const backupBefore = await readMetrics(backup);
   const first = client.latenciesMs.length;
-  await until('samples', () => isOver(client, first + SAMPLES), 120_000);
+  await until('samples', () => isOver(client, first + samples), 120_000);
   if (client.fault !== null) throw new Error(client.fault);
   const after = await readMetrics(primary);
   const backupAfter = await readMetrics(backup);
