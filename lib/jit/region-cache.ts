@@ -65,6 +65,7 @@ export class RegionCache implements RegionCompiler {
     moduleBytes: 0,
   };
   private readonly hart: HartInternals;
+  private readonly counting: boolean;
   private readonly byEntry = new Map<number, LiveRegion>();
   private readonly byPage = new Map<number, Set<LiveRegion>>();
   private readonly pageDrops = new Map<number, number>();
@@ -73,8 +74,10 @@ export class RegionCache implements RegionCompiler {
   private nextFunction = 1;
   private live = 0;
 
-  constructor(hart: HartInternals) {
+  /** `counting` is false only where its cost is measured; see `EngineOptions`. */
+  constructor(hart: HartInternals, counting = true) {
     this.hart = hart;
+    this.counting = counting;
   }
 
   hot(slot: number): void {
@@ -189,6 +192,7 @@ export class RegionCache implements RegionCompiler {
       memory: this.hart.limits,
       jumpCache: this.hart.addresses.jumpCache,
       functionIndex,
+      counting: this.counting,
     });
     const env: Record<string, unknown> = { memory: this.hart.callees['memory'] };
     for (const name of compiled.imports) env[name] = this.hart.callees[name];

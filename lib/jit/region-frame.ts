@@ -45,6 +45,8 @@ export interface Place {
 
 export class RegionFrame implements AccessFrame {
   readonly address: FrameAddresses;
+  /** False where the budget is left out of the code. */
+  readonly counting: boolean;
   readonly dataContext = local('i32');
   readonly target = local('i64');
   readonly virtual = local('i64');
@@ -66,8 +68,9 @@ export class RegionFrame implements AccessFrame {
   private readonly writtenFloats = new Set<number>();
   private place: Place | null = null;
 
-  constructor(address: FrameAddresses) {
+  constructor(address: FrameAddresses, counting = true) {
     this.address = address;
+    this.counting = counting;
   }
 
   /** What follows is emitted for the instruction at `place`. */
@@ -85,7 +88,7 @@ export class RegionFrame implements AccessFrame {
       this.storePc(entry.pc),
       i32.store(
         ZERO,
-        i32.add(this.budget, i32.const(remaining)),
+        this.counting ? i32.add(this.budget, i32.const(remaining)) : this.budget,
         this.address.mailbox + MAILBOX.budgetLeft,
       ),
     ];
@@ -93,13 +96,13 @@ export class RegionFrame implements AccessFrame {
 
   /** The trap is the step; the rest of the block is given back. */
   onTrap(): readonly Stmt[] {
-    return [this.giveBack(this.here().remaining - 1), br(this.exit)];
+    return [...this.giveBack(this.here().remaining - 1), br(this.exit)];
   }
 
   onLeave(): readonly Stmt[] {
     const { entry, remaining } = this.here();
     return [
-      this.giveBack(remaining - 1),
+      ...this.giveBack(remaining - 1),
       this.storePc(BigInt.asUintN(64, entry.pc + BigInt(entry.decoded.bytes))),
       set(this.result, i32.const(REGION_RECHECK)),
       br(this.exit),
@@ -110,7 +113,7 @@ export class RegionFrame implements AccessFrame {
   bypass(): readonly Stmt[] {
     const { entry, remaining } = this.here();
     return [
-      this.giveBack(remaining),
+      ...this.giveBack(remaining),
       this.storePc(entry.pc),
       set(this.result, i32.const(REGION_BYPASS)),
       br(this.exit),
@@ -129,8 +132,8 @@ export class RegionFrame implements AccessFrame {
     return i64.store(ZERO, i64.const(pc), this.address.hart + hartOffset('pc'));
   }
 
-  private giveBack(steps: number): Stmt {
-    return set(this.budget, i32.add(this.budget, i32.const(steps)));
+  private giveBack(steps: number): readonly Stmt[] {
+    return this.counting ? [set(this.budget, i32.add(this.budget, i32.const(steps)))] : [];
   }
 
   /** x0 reads as zero. */

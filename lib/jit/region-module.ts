@@ -66,11 +66,17 @@ export function compileRegion(
     /** Address of the jump cache, and this region's function number in it. */
     readonly jumpCache: number;
     readonly functionIndex: number;
+    /** False leaves out the budget. */
+    readonly counting: boolean;
   },
 ): CompiledRegion {
   const structure = structureRegion(region);
   const budgets = longestPaths(region, structure.checkpoints);
-  const emitter = new RegionEmitter(region, options.addresses, budgets);
+  const emitter = new RegionEmitter(
+    region,
+    new RegionFrame(options.addresses, options.counting),
+    budgets,
+  );
   const body = emitter.build(structure.nodes, options);
   const module = new ModuleBuilder(options.memory);
   const callees = calleesOf(region);
@@ -94,10 +100,10 @@ class RegionEmitter {
   private readonly targets = new Map<bigint, Target>();
   private readonly indirect = label();
 
-  constructor(region: Region, addresses: FrameAddresses, budgets: ReadonlyMap<bigint, number>) {
+  constructor(region: Region, frame: RegionFrame, budgets: ReadonlyMap<bigint, number>) {
     this.region = region;
     this.budgets = budgets;
-    this.frame = new RegionFrame(addresses);
+    this.frame = frame;
     for (const pc of [...region.entries, ...region.blocks.keys()]) {
       if (!this.numbers.has(pc)) this.numbers.set(pc, this.numbers.size);
     }
@@ -186,6 +192,21 @@ class RegionEmitter {
   private block(blockOfCode: Block): readonly Stmt[] {
     const { frame } = this;
     const count = blockOfCode.instructions.length;
+    const statements: Stmt[] = frame.counting ? this.count(blockOfCode) : [];
+    for (const [index, entry] of blockOfCode.instructions.entries()) {
+      const { instruction, rd } = entry.decoded;
+      if (instruction.pure && rd === 0) continue;
+      frame.moveTo({ entry, remaining: count - index });
+      statements.push(...expand(new RegionBinding(frame, entry), instruction.semantics));
+    }
+    statements.push(...this.terminate(blockOfCode));
+    return statements;
+  }
+
+  /** Lowers the budget by a block; at a checkpoint it must last until the next one. */
+  private count(blockOfCode: Block): Stmt[] {
+    const { frame } = this;
+    const steps = blockOfCode.instructions.length;
     const statements: Stmt[] = [];
     const needed = this.budgets.get(blockOfCode.pc);
     if (needed !== undefined) {
@@ -196,14 +217,7 @@ class RegionEmitter {
         ]),
       );
     }
-    if (count > 0) statements.push(set(frame.budget, i32.sub(frame.budget, i32.const(count))));
-    for (const [index, entry] of blockOfCode.instructions.entries()) {
-      const { instruction, rd } = entry.decoded;
-      if (instruction.pure && rd === 0) continue;
-      frame.moveTo({ entry, remaining: count - index });
-      statements.push(...expand(new RegionBinding(frame, entry), instruction.semantics));
-    }
-    statements.push(...this.terminate(blockOfCode));
+    if (steps > 0) statements.push(set(frame.budget, i32.sub(frame.budget, i32.const(steps))));
     return statements;
   }
 

@@ -3,10 +3,27 @@
  * instructions give the same results at the same steps, so that replicas may differ in it.
  */
 
+import { RegionCache } from '../jit/region-cache.js';
+import type { CompilerOptions } from '../riscv/region-port.js';
+
 export interface EngineOptions {
   readonly engine: 'interpreter' | 'compiler';
   /** Times that a jump target is met before the compiler takes it: 1 to 65535. */
   readonly hotAfter: number;
+  /**
+   * False leaves the count of steps out of compiled code: only to measure what counting costs. Such
+   * a machine stops at no given step, takes no interrupt in a loop, and replays nothing.
+   */
+  readonly counting?: boolean;
 }
 
 export const DEFAULT_ENGINE: EngineOptions = { engine: 'compiler', hotAfter: 12_000 };
+
+/** Null where everything is interpreted. */
+export function compilerOf(engine: EngineOptions): CompilerOptions | null {
+  if (engine.engine === 'interpreter') return null;
+  return {
+    create: (internals) => new RegionCache(internals, engine.counting ?? true),
+    hotAfter: engine.hotAfter,
+  };
+}

@@ -11,7 +11,6 @@ import type { InputEvent, InputStream, OutputStream, Point } from '../event/even
 import type { MmioDevice } from '../device/port.js';
 import { PAGE_BYTES, WASM_PAGE_BYTES, planLayout, type MemoryLayout } from '../memory/layout.js';
 import { WordBlock, type WordBlockSpec } from '../memory/word-block.js';
-import { RegionCache } from '../jit/region-cache.js';
 import { hartDerivedRegions } from '../riscv/derived.js';
 import { HART_WORD, hartBlockSpec } from '../riscv/hart-state.js';
 import { Hart } from '../riscv/hart.js';
@@ -19,7 +18,7 @@ import { Board, boardSpecs } from './board.js';
 import { checkConfig, RAM_BASE, type MachineConfig, type MachineImages } from './config.js';
 import { buildDeviceTree } from './device-tree.js';
 import { RamDma } from './dma.js';
-import { DEFAULT_ENGINE, type EngineOptions } from './engine.js';
+import { compilerOf, DEFAULT_ENGINE, type EngineOptions } from './engine.js';
 import { planLoad, type LoadPlan } from './loader.js';
 import { MACHINE_SPEC, MachineState } from './machine-state.js';
 import { machineDigest } from './machine-digest.js';
@@ -101,10 +100,7 @@ class RiscvMachine implements Machine {
       hart: 0,
       layout: this.layout,
       memory,
-      compiler:
-        engine.engine === 'compiler'
-          ? { create: (internals) => new RegionCache(internals), hotAfter: engine.hotAfter }
-          : null,
+      compiler: compilerOf(engine),
       ports: {
         mmio: this.board.bus,
         deviceDeadline: () => this.board.rtc.alarmDeadline(),
