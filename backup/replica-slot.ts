@@ -113,10 +113,10 @@ export class ReplicaSlot {
     this.isLoading = true;
     try {
       // Two machines at once could be more than this host has memory for.
-      await this.current.close();
+      await this.current.discard();
       const replica = await Replica.restore(spec, stateDir, received);
       if (this.receiver !== receiver) {
-        await replica.close();
+        await replica.discard();
         return null;
       }
       this.current = replica;
@@ -131,7 +131,7 @@ export class ReplicaSlot {
   private async rebuild(): Promise<void> {
     const { spec, stateDir } = this.options;
     this.receiver = null;
-    await this.current.close();
+    await this.current.discard();
     this.current = await Replica.powerOn(spec, stateDir);
     this.listen();
   }

@@ -59,7 +59,8 @@ export class Replica {
 
   /** A machine at power-on. Errors: as HartPort.start and createLogFiles. */
   static async powerOn(spec: MachineSpec, stateDir: string | null): Promise<Replica> {
-    const hart = await HartPort.start(spec, { kind: 'boot' }, { kind: 'replay', firstSeq: 1n });
+    const role = { kind: 'replay', firstSeq: 1n } as const;
+    const hart = await HartPort.start({ spec, start: { kind: 'boot' }, role, stateDir });
     const start = startOfChain(hart.digest);
     const files = stateDir === null ? null : createLogFiles(stateDir, spec, hart.digest, start);
     const tail = new LogTail({ seq: 0n, hash: start.previousHash }, files);
@@ -75,7 +76,8 @@ export class Replica {
     const { seq, chain, snapshot, histories } = received;
     const firstSeq = seq + 1n;
     const start = { kind: 'snapshot', snapshot } as const;
-    const hart = await HartPort.start(spec, start, { kind: 'replay', firstSeq });
+    const role = { kind: 'replay', firstSeq } as const;
+    const hart = await HartPort.start({ spec, start, role, stateDir });
     const begin = { firstSeq, previousHash: chain };
     const files =
       stateDir === null
@@ -119,6 +121,12 @@ export class Replica {
 
   async close(): Promise<void> {
     await this.hart.stop();
+    await this.files?.close();
+  }
+
+  /** Closes a replica that another one replaces; its log stays. */
+  async discard(): Promise<void> {
+    await this.hart.discard();
     await this.files?.close();
   }
 

@@ -128,12 +128,12 @@ export class Primary implements RoleServices {
   /** Builds a machine that powers on. Errors: as HartPort.start and createLogFiles. */
   static async powerOn(node: Node, spec: MachineSpec): Promise<Primary> {
     const role = { kind: 'record', epoch: 1n, firstSeq: 1n } as const;
-    const hart = await HartPort.start(spec, { kind: 'boot' }, role);
+    const { stateDir } = node;
+    const hart = await HartPort.start({ spec, start: { kind: 'boot' }, role, stateDir });
     // The machine proves that it can be built; it goes on when the arbiter has granted the epoch.
     hart.host.pause();
     const start = startOfChain(hart.digest);
-    const files =
-      node.stateDir === null ? null : createLogFiles(node.stateDir, spec, hart.digest, start);
+    const files = stateDir === null ? null : createLogFiles(stateDir, spec, hart.digest, start);
     const tail = new LogTail({ seq: 0n, hash: start.previousHash }, files);
     const histories = new Map<OutputStream, StreamHistory>();
     return new Primary({ node, hart, tail, files, takeover: null, histories, stop: null });
@@ -147,10 +147,11 @@ export class Primary implements RoleServices {
     const { seq, outputs } = readPosition(snapshot);
     const firstSeq = seq + 1n;
     const role = { kind: 'record', epoch: 1n, firstSeq } as const;
-    const hart = await HartPort.start(spec, { kind: 'snapshot', snapshot }, role);
+    const { stateDir } = node;
+    const from = { kind: 'snapshot', snapshot } as const;
+    const hart = await HartPort.start({ spec, start: from, role, stateDir });
     hart.host.pause();
     const start = { firstSeq, previousHash: sha256(snapshot) };
-    const { stateDir } = node;
     const files =
       stateDir === null
         ? null

@@ -4,6 +4,7 @@
  */
 
 import { HartHost, type HartListener } from '../lib/host/hart-host.js';
+import type { DiskFiles } from '../lib/host/overlay-file.js';
 import type { ClockMode, HostRole, InspectionReport } from '../lib/host/hart-messages.js';
 import type { InputStream, LogEntry } from '../lib/event/event.js';
 import type { MachineStop } from '../lib/machine/machine.js';
@@ -20,6 +21,7 @@ export interface GuestRunOptions {
   readonly spec: MachineSpec;
   readonly role: HostRole;
   readonly clock: ClockMode;
+  readonly disks: readonly DiskFiles[];
   readonly untilStep: bigint | null;
   /** Which console the terminal shows and feeds. */
   readonly console: InputStream;
@@ -104,6 +106,7 @@ class GuestRun {
       config: spec.config,
       images: spec.images,
       engine: spec.engine,
+      disks: this.options.disks,
       start: { kind: 'boot' },
       role,
       clock,

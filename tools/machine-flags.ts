@@ -9,10 +9,11 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LockstepError } from '../lib/base/error.js';
+import { SECTOR_BYTES } from '../lib/device/disk.js';
 import { defaultCacheFolder, IMAGE_NAME } from '../lib/host/image/debian-image.js';
 import type { ImageFile } from '../lib/host/log-store/meta.js';
 import { DEFAULT_RATE, MAX_HARTS, RAM_BASE } from '../lib/machine/config.js';
@@ -25,6 +26,7 @@ import type { Arguments, OptionTable } from './command.js';
 const DEFAULT_MEMORY = '256M';
 const SYSTEM_FIRMWARE = '/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin';
 const SEED_BYTES = 32;
+const DISK_PIECE_BYTES = 1 << 20;
 const MAX_HOT_AFTER = 65_535;
 /** What the clock of an agreed machine shows at power-on: 2025-01-01T00:00:00Z. */
 const AGREED_RTC_SECONDS = 1_735_689_600n;
@@ -52,7 +54,12 @@ export const MACHINE_OPTIONS: OptionTable = {
   kernel: { type: 'string', value: 'FILE', help: 'ELF program or Linux Image' },
   initrd: { type: 'string', value: 'FILE', help: 'initial RAM file system' },
   append: { type: 'string', value: 'TEXT', help: 'kernel command line' },
-  disk: { type: 'string', value: 'FILE', help: 'disk image (this version has no disk yet)' },
+  disk: {
+    type: 'string',
+    value: 'FILE',
+    multiple: true,
+    help: 'raw image of a disk, which is only read; may be given up to four times',
+  },
   memory: { type: 'string', value: 'SIZE', help: `guest RAM (${DEFAULT_MEMORY})` },
   harts: { type: 'string', value: 'N', help: 'harts; this version runs one (1)' },
   rtc: {
@@ -79,9 +86,6 @@ export type MachineOrigin = 'own' | 'agreed';
  * be read; what is in the files is looked at when the machine is built.
  */
 export async function readMachine(args: Arguments, origin: MachineOrigin): Promise<MachineSpec> {
-  if (args.text('disk') !== undefined) {
-    throw new LockstepError('USAGE', '--disk: this version has no block device yet');
-  }
   const harts = args.integer('harts', 1, MAX_HARTS) ?? 1;
   if (harts !== 1) {
     throw new LockstepError('USAGE', `--harts ${harts}: this version runs 1 hart`);
@@ -92,6 +96,7 @@ export async function readMachine(args: Arguments, origin: MachineOrigin): Promi
   if (bios === null && kernel === null) {
     throw new LockstepError('USAGE', '--kernel FILE is needed, or --bios FILE alone');
   }
+  const disks = await Promise.all(args.texts('disk').map(examineDisk));
   const append = args.text('append') ?? '';
   const images: MachineImages = {
     bios: bios?.bytes ?? null,
@@ -106,11 +111,19 @@ export async function readMachine(args: Arguments, origin: MachineOrigin): Promi
     rtcStartSeconds: readRtc(args, origin),
     rngSeed: readSeed(args, origin, images),
     network: null,
+    disks: disks.map(({ sizeBytes, file }) => ({ sizeBytes, sha256: file.sha256 })),
   };
-  const imageFiles = [bios, kernel, initrd]
+  const imageFiles = [bios, kernel, initrd, ...disks]
     .filter((image) => image !== null)
     .map(({ file }) => file);
-  return { config, images, imageFiles, engine: readEngine(args), machineFactory: null };
+  return {
+    config,
+    images,
+    diskBases: disks.map(({ file }) => file.path),
+    imageFiles,
+    engine: readEngine(args),
+    machineFactory: null,
+  };
 }
 
 /** Errors: USAGE. */
@@ -147,6 +160,35 @@ export async function loadImage(role: ImageFile['role'], path: string): Promise<
   }
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return { bytes, file: { role, path: resolve(path), sha256 } };
+}
+
+interface DiskImage {
+  readonly sizeBytes: number;
+  readonly file: ImageFile;
+}
+
+/** Size and hash of a raw image, which may be too large to be read whole. Errors: IO, BAD_IMAGE. */
+export async function examineDisk(path: string): Promise<DiskImage> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  try {
+    for await (const piece of createReadStream(path, { highWaterMark: DISK_PIECE_BYTES })) {
+      const bytes = piece as Buffer;
+      hash.update(bytes);
+      sizeBytes += bytes.length;
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LockstepError('IO', `the disk ${path} can't be read: ${reason}`, { path });
+  }
+  if (sizeBytes === 0 || sizeBytes % SECTOR_BYTES !== 0) {
+    throw new LockstepError(
+      'BAD_IMAGE',
+      `the disk ${path} has ${sizeBytes} bytes: a raw image has whole sectors of ${SECTOR_BYTES}`,
+      { path },
+    );
+  }
+  return { sizeBytes, file: { role: 'disk', path: resolve(path), sha256: hash.digest('hex') } };
 }
 
 async function readFirmware(args: Arguments, kernel: Image | null): Promise<Image | null> {

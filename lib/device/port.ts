@@ -51,6 +51,23 @@ export interface MmioDevice {
   write(offset: number, bytes: number, value: bigint): void;
 }
 
+/**
+ * The content of a disk, in sectors of 512 bytes. Every call is complete when it returns, and both
+ * replicas of a pair hold equal content, so what a read gives is machine state like RAM. The device
+ * checks bounds; a host that can't do what is asked throws IO, which ends its node and never
+ * reaches the guest.
+ */
+export interface DiskPort {
+  readonly sectorCount: number;
+  /** Fills `into`, whole sectors from `sector` on. */
+  read(sector: number, into: Uint8Array): void;
+  write(sector: number, bytes: Uint8Array): void;
+  /** Makes `count` sectors read as zeros. */
+  zero(sector: number, count: number): void;
+  /** What was written is as safe as the host was told to make it. */
+  flush(): void;
+}
+
 /** A device that takes console bytes as an event. */
 export interface ConsoleInput {
   readonly stream: InputStream;

@@ -44,7 +44,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_HASHED_PAGES,
   MAX_LOG_HARTS,
-  MAX_RAM_PAGES,
+  MAX_PAGES,
   MAX_STATE_WORDS,
   MAX_VARINT_BYTES,
 } from './limits.js';
@@ -174,14 +174,14 @@ export class EventWriter {
     this.number(event.pages.length, MAX_HASHED_PAGES);
     next = 0;
     for (const [page, hash] of event.pages) {
-      this.gap(page, next, MAX_RAM_PAGES);
+      this.gap(page, next, MAX_PAGES);
       out.u64(hash);
       next = page + 1;
     }
   }
 
   private steal(event: StealEvent): void {
-    this.number(event.page, MAX_RAM_PAGES - 1);
+    this.number(event.page, MAX_PAGES - 1);
     this.out.u8(STEAL_MODES.indexOf(event.mode));
     this.number(event.victims.length, MAX_LOG_HARTS);
     for (const victim of event.victims) {
@@ -305,7 +305,7 @@ export class EventReader {
     const pages: [number, bigint][] = [];
     const pageCount = input.count(MAX_HASHED_PAGES, 'pages');
     for (let next = 0; pages.length < pageCount;) {
-      const page = this.gap(next, MAX_RAM_PAGES);
+      const page = this.gap(next, MAX_PAGES);
       pages.push([page, input.u64()]);
       next = page + 1;
     }
@@ -314,7 +314,7 @@ export class EventReader {
 
   private steal(point: Point): StealEvent {
     const { input } = this;
-    const page = input.count(MAX_RAM_PAGES - 1, 'page');
+    const page = input.count(MAX_PAGES - 1, 'page');
     const mode = this.oneOf(STEAL_MODES, 'steal mode');
     const count = input.count(MAX_LOG_HARTS, 'victims');
     const victims: Point[] = [];

@@ -26,8 +26,8 @@ export const MIN_FRAME_BYTES = 14;
 /** Architectural words outside RAM: registers and CSRs of 64 harts, devices, with room. */
 export const MAX_STATE_WORDS = 65_536;
 
-/** RAM pages of the largest machine (3 GiB of 4 KiB pages): no page has this number or more. */
-export const MAX_RAM_PAGES = 786_432;
+/** Pages of RAM and of disks: 1 TiB of 4 KiB pages. No page has this number or more. */
+export const MAX_PAGES = 2 ** 28;
 
 /** Pages in one state hash: 1 GiB written between two checks. More calls for checks more often. */
 export const MAX_HASHED_PAGES = 262_144;
@@ -48,11 +48,12 @@ export const BATCH_TARGET_BYTES = 64 * 1024;
 export const MAX_VARINT_BYTES = 10;
 
 const LARGEST_WORDS_BYTES = MAX_STATE_WORDS * (3 + MAX_VARINT_BYTES);
-const LARGEST_PAGES_BYTES = MAX_HASHED_PAGES * (3 + 8);
-assert(MAX_STATE_WORDS <= 2 ** 21 && MAX_RAM_PAGES <= 2 ** 21, 'an index fits 3 varint bytes');
+const LARGEST_PAGES_BYTES = MAX_HASHED_PAGES * (4 + 8);
+assert(MAX_STATE_WORDS <= 2 ** 21, 'an index of a word fits 3 varint bytes');
+assert(MAX_PAGES <= 2 ** 28, 'the number of a page fits 4 varint bytes');
 assert(BATCH_TARGET_BYTES <= MAX_BATCH_BYTES, 'a batch of the usual size is within its limit');
 assert(MIN_FRAME_BYTES < MAX_FRAME_BYTES, 'a frame can carry something');
-assert(MAX_HASHED_PAGES <= MAX_RAM_PAGES, 'a page is hashed once a check');
+assert(MAX_HASHED_PAGES <= MAX_PAGES, 'a page is hashed once a check');
 assert(
   LARGEST_WORDS_BYTES + LARGEST_PAGES_BYTES + 4096 <= MAX_BATCH_BYTES,
   'the largest state hash fits a batch',

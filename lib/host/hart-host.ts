@@ -21,6 +21,7 @@ import type { LogEntry, OutputStream } from '../event/event.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
 import { DEFAULT_ENGINE, type EngineOptions } from '../machine/engine.js';
 import type { HartListener, HartProgress } from './hart-listener.js';
+import type { DiskFiles } from './overlay-file.js';
 import {
   CONTROL,
   PROGRESS,
@@ -47,6 +48,8 @@ export type { HartListener, HartProgress } from './hart-listener.js';
 export interface HartHostOptions {
   readonly config: MachineConfig;
   readonly images: MachineImages;
+  /** Files of the disks, in the order of the configuration; default none. */
+  readonly disks?: readonly DiskFiles[];
   readonly start: HostStart;
   readonly role: HostRole;
   readonly listener: HartListener;
@@ -97,7 +100,7 @@ export class HartHost {
 
   /**
    * Builds the machine in a worker and lets it run. Errors in images, configuration or snapshot
-   * reject with their code (BAD_IMAGE, USAGE, BAD_SNAPSHOT).
+   * reject with their code (BAD_IMAGE, USAGE, BAD_SNAPSHOT, IO).
    */
   static async start(options: HartHostOptions): Promise<HartHost> {
     // Branch hints speed the engine up and have no effect on results. V8 reads the flag when a
@@ -110,6 +113,7 @@ export class HartHost {
       config: options.config,
       images: options.images,
       engine: options.engine ?? DEFAULT_ENGINE,
+      disks: options.disks ?? [],
       machineFactory:
         options.machineFactory ?? new URL('../machine/riscv-machine.js', import.meta.url).href,
       start: options.start,

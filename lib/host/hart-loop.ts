@@ -143,8 +143,9 @@ export class HartLoop {
           ? this.recordTurn(this.session.record)
           : this.replayTurn(this.session.replay);
     } catch (error) {
-      // Any other error is a fault of this program or this host: the node is lost.
-      if (!(error instanceof LockstepError) || this.session.kind === 'record') throw error;
+      // The log does not fit; any other error is a fault of this program or this host.
+      const isLost = this.session.kind === 'record' || !(error instanceof LockstepError);
+      if (isLost || error.code === 'IO') throw error;
       this.fail(error);
     }
     this.throttle(performance.now() - startMs, bell);
@@ -318,12 +319,8 @@ export class HartLoop {
     this.resting = false;
     const hash = record.checkPages();
     const check = { seq: record.lastSeq(), hash };
-    const promotion = { seq: state.seq + 1n, steps: this.steps(), check, outputs };
+    const promotion = { seq: state.seq + 1n, steps: [this.machine.step(0)], check, outputs };
     return { kind: 'promoted', promotion };
-  }
-
-  private steps(): bigint[] {
-    return [this.machine.step(0)];
   }
 
   private lastSeq(): bigint {

@@ -12,6 +12,7 @@ import { MAX_HARTS, type MachineConfig, type MachineImages } from '../machine/co
 import type { EngineOptions } from '../machine/engine.js';
 import type { MachineStop } from '../machine/machine.js';
 import { LockstepError, type ErrorCode } from '../base/error.js';
+import type { DiskFiles } from './overlay-file.js';
 
 /** Console bytes on their way into the machine. */
 export interface ConsoleInputOrder {
@@ -170,6 +171,7 @@ export interface WorkerStart {
   readonly config: MachineConfig;
   readonly images: MachineImages;
   readonly engine: EngineOptions;
+  readonly disks: readonly DiskFiles[];
   readonly machineFactory: string;
   readonly start: HostStart;
   readonly role: HostRole;

@@ -10,10 +10,17 @@ import { present } from '../base/assert.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
 import type { EngineOptions } from '../machine/engine.js';
 import type { Machine } from '../machine/machine.js';
+import type { Disk } from '../device/disk.js';
 import { HartLoop } from './hart-loop.js';
 import { packError, type Report, type WorkerStart } from './hart-messages.js';
+import { openDisk } from './overlay-file.js';
 
-type Factory = (config: MachineConfig, images: MachineImages, engine: EngineOptions) => Machine;
+type Factory = (
+  config: MachineConfig,
+  images: MachineImages,
+  engine: EngineOptions,
+  disks: readonly Disk[],
+) => Machine;
 
 /** A module that makes machines; tests bring their own. */
 interface FactoryModule {
@@ -27,7 +34,8 @@ try {
   const start = workerData as WorkerStart;
   const module = (await import(start.machineFactory)) as FactoryModule;
   const create = present(module.createMachine ?? module.createRiscvMachine, 'machine factory');
-  new HartLoop(start, create(start.config, start.images, start.engine), port).run();
+  const disks = start.disks.map(openDisk);
+  new HartLoop(start, create(start.config, start.images, start.engine, disks), port).run();
 } catch (error) {
   port.postMessage({ kind: 'fatal', error: packError(error) } satisfies Report);
 }

@@ -49,7 +49,7 @@ export function readRam(
   const result = new Uint8Array(bytes);
   const from = Number(start);
   for (let page = Math.floor(from / PAGE_BYTES); page * PAGE_BYTES < from + bytes; page++) {
-    const content = machine.saveRamPage(page);
+    const content = machine.savePage(page);
     if (content === null) continue;
     const at = page * PAGE_BYTES - from;
     result.set(

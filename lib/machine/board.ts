@@ -11,11 +11,12 @@ import { Plic, plicSpec } from '../device/plic.js';
 import { GoldfishRtc, RTC_SPEC } from '../device/rtc.js';
 import { SYSCON_SPEC, Syscon } from '../device/syscon.js';
 import { UART_SPEC, Uart } from '../device/uart.js';
+import { VirtioBlock, virtioBlockSpec } from '../device/virtio/block.js';
 import { VIRTIO_CONSOLE_SPEC, VirtioConsole } from '../device/virtio/console.js';
 import { VIRTIO_ENTROPY_SPEC, VirtioEntropy } from '../device/virtio/entropy.js';
 import { VirtioEmptySlot } from '../device/virtio/mmio.js';
 import { VIRTIO_NET_SPEC, VirtioNet } from '../device/virtio/net.js';
-import type { ClockPort, DmaPort, MmioDevice, OutputPort } from '../device/port.js';
+import type { ClockPort, DiskPort, DmaPort, MmioDevice, OutputPort } from '../device/port.js';
 import type { InputStream } from '../event/event.js';
 import type { WordBlock, WordBlockSpec } from '../memory/word-block.js';
 import type { MachineConfig } from './config.js';
@@ -27,6 +28,8 @@ export interface BoardPorts {
   readonly dma: DmaPort;
   readonly clock: ClockPort;
   readonly output: OutputPort;
+  /** One for each disk of the configuration. */
+  readonly disks: readonly DiskPort[];
   readonly stop: (stop: MachineStop) => void;
   /** A line into a hart: `code` is the bit of mip. */
   readonly setLine: (hart: number, code: number, level: boolean) => void;
@@ -34,7 +37,7 @@ export interface BoardPorts {
 }
 
 /** A device that the configuration leaves out has no words. */
-export function boardSpecs({ harts, network }: MachineConfig): readonly WordBlockSpec[] {
+export function boardSpecs({ harts, network, disks }: MachineConfig): readonly WordBlockSpec[] {
   return [
     clintSpec(harts),
     plicSpec(harts),
@@ -44,6 +47,7 @@ export function boardSpecs({ harts, network }: MachineConfig): readonly WordBloc
     VIRTIO_CONSOLE_SPEC,
     VIRTIO_ENTROPY_SPEC,
     ...(network === null ? [] : [VIRTIO_NET_SPEC]),
+    ...disks.map((_, index) => virtioBlockSpec(index)),
   ];
 }
 
@@ -58,6 +62,7 @@ export class Board {
   private readonly clint: Clint;
   private readonly plic: Plic;
   private readonly syscon: Syscon;
+  private readonly blocks: readonly VirtioBlock[];
   private readonly harts: number;
   private readonly ports: BoardPorts;
 
@@ -110,6 +115,7 @@ export class Board {
             output,
             mac: config.network.mac,
           });
+    this.blocks = ports.disks.map((disk, index) => this.blockDevice(disk, index));
     this.bus = new Bus([
       this.clint,
       this.plic,
@@ -119,6 +125,7 @@ export class Board {
       this.console,
       this.entropy,
       ...(this.net === null ? [] : [this.net]),
+      ...this.blocks,
       ...this.emptySlots(),
       mrom,
     ]);
@@ -134,7 +141,18 @@ export class Board {
     this.console.reset();
     this.entropy.reset();
     this.net?.reset();
+    for (const block of this.blocks) block.reset();
     this.afterRestore();
+  }
+
+  /** A device has bounded work left, which goes on once a step. */
+  hasWork(): boolean {
+    return this.console.hasWork() || this.blocks.some((block) => block.hasWork());
+  }
+
+  resumeWork(): void {
+    if (this.console.hasWork()) this.console.resume();
+    for (const block of this.blocks) if (block.hasWork()) block.resume();
   }
 
   /** Tells the harts what the restored words say. */
@@ -146,6 +164,15 @@ export class Board {
 
   consoleInput(stream: InputStream): Uart | VirtioConsole {
     return stream === 'uart' ? this.uart : this.console;
+  }
+
+  private blockDevice(disk: DiskPort, index: number): VirtioBlock {
+    return new VirtioBlock(this.ports.block(virtioBlockSpec(index)), {
+      ...this.slot(map.VIRTIO_BLOCK_SLOT + index),
+      dma: this.ports.dma,
+      index,
+      disk,
+    });
   }
 
   private slot(index: number) {
@@ -161,6 +188,7 @@ export class Board {
       map.VIRTIO_CONSOLE_SLOT,
       map.VIRTIO_ENTROPY_SLOT,
       ...(this.net === null ? [] : [map.VIRTIO_NET_SLOT]),
+      ...this.blocks.map((_, index) => map.VIRTIO_BLOCK_SLOT + index),
     ];
     return Array.from({ length: map.VIRTIO_SLOTS }, (_, index) => index)
       .filter((index) => !used.includes(index))

@@ -27,6 +27,16 @@ export interface MachineConfig {
   readonly rngSeed: Uint8Array;
   /** Null for a machine without a network. */
   readonly network: NetworkCard | null;
+  /** At most `MAX_DISKS`, in the order of their names in the guest: vda, vdb, ... */
+  readonly disks: readonly DiskConfig[];
+}
+
+/** A disk as it is at power-on; each replica has the content from a file of its own. */
+export interface DiskConfig {
+  /** A multiple of 512, at most `MAX_DISK_BYTES`. */
+  readonly sizeBytes: number;
+  /** SHA-256 of the content at power-on, hexadecimal. */
+  readonly sha256: string;
 }
 
 /** Errors: USAGE, for what this version can't build. */
@@ -48,6 +58,20 @@ export function checkConfig(config: MachineConfig): void {
       `network address "${network.mac}": give six bytes as in 52:54:00:12:34:56, the first even`,
     );
   }
+  checkDisks(config.disks);
+}
+
+function checkDisks(disks: readonly DiskConfig[]): void {
+  if (disks.length > MAX_DISKS) {
+    throw new LockstepError('USAGE', `${disks.length} disks, at most ${MAX_DISKS}`);
+  }
+  for (const { sizeBytes } of disks) {
+    if (sizeBytes > 0 && sizeBytes % 512 === 0 && sizeBytes <= MAX_DISK_BYTES) continue;
+    throw new LockstepError(
+      'USAGE',
+      `a disk of ${sizeBytes} bytes: give whole sectors of 512 bytes, at most 256G`,
+    );
+  }
 }
 
 export interface MachineImages {
@@ -64,3 +88,6 @@ export const TIMEBASE_HZ = 10_000_000;
 export const DEFAULT_RATE = (1n << 32n) / 10n;
 export const RAM_BASE = 0x8000_0000;
 export const MAX_HARTS = 8;
+export const MAX_DISKS = 4;
+/** An index of one byte for each block of 4 KiB is kept in memory: 64 MiB for such a disk. */
+export const MAX_DISK_BYTES = 256 * 2 ** 30;

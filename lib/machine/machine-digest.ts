@@ -26,6 +26,7 @@ export function machineDigest(
   );
   if (config.network !== null) text(`network ${config.network.mac}\n`);
   hash.update(config.rngSeed);
+  for (const { sizeBytes, sha256 } of config.disks) text(`\ndisk ${sizeBytes} ${sha256}\n`);
   for (const name of ['bios', 'kernel', 'initrd'] as const) {
     const image = images[name];
     text(`\n${name} ${image === null ? 'none' : image.length}\n`);

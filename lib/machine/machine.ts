@@ -47,6 +47,8 @@ export interface Machine {
   /** SHA-256 (hex) over layout, machine configuration and images: equal on both replicas. */
   readonly digest: string;
   readonly ramPageCount: number;
+  /** Pages of RAM, and behind them the blocks of the disks (`disk-pages.ts`). */
+  readonly pageCount: number;
 
   /** Steps counted by `hart` so far. */
   step(hart: number): bigint;
@@ -84,13 +86,17 @@ export interface Machine {
   words(): BigUint64Array;
   /** Name of a word for people, such as "hart0.x10" or "plic.pending[0]". */
   wordName(index: number): string;
-  /** RAM pages written since the last call, ascending, each with a 64-bit hash of its bytes. */
+  /** Name of a page for people: its address, or the block of a disk. */
+  pageName(page: number): string;
+  /** Pages written since the last call, ascending, each with a 64-bit hash of its bytes. */
   takeDirtyPages(): readonly (readonly [page: number, hash: bigint])[];
+  /** True if there were more than one call gives. */
+  hasMoreDirtyPages(): boolean;
 
   /** Everything outside RAM that a replica needs, versioned by the layout digest. */
   saveWords(): Uint8Array;
-  /** One RAM page (4096 bytes, a copy), or null if it is all zero. */
-  saveRamPage(page: number): Uint8Array | null;
+  /** One page (4096 bytes, a copy), or null if it is all zero, or a block as the base has it. */
+  savePage(page: number): Uint8Array | null;
   /** Restores what the save calls gave; derived state is rebuilt. Bad input: BAD_SNAPSHOT. */
-  restore(words: Uint8Array, ramPages: Iterable<readonly [page: number, bytes: Uint8Array]>): void;
+  restore(words: Uint8Array, pages: Iterable<readonly [page: number, bytes: Uint8Array]>): void;
 }

@@ -41,6 +41,8 @@ export function virtioIrq(slot: number): number {
 export const VIRTIO_CONSOLE_SLOT = 0;
 export const VIRTIO_ENTROPY_SLOT = 1;
 export const VIRTIO_NET_SLOT = 3;
+/** Of the first disk; the others follow it. */
+export const VIRTIO_BLOCK_SLOT = 4;
 
 /** Input clock of the UART in the device tree; the model ignores the divisor. */
 export const UART_CLOCK_HZ = 3_686_400;

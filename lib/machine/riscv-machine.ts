@@ -8,15 +8,17 @@
 import { assert, present, unreachable } from '../base/assert.js';
 import { LockstepError } from '../base/error.js';
 import type { InputEvent, InputStream, OutputStream, Point } from '../event/event.js';
-import type { MmioDevice } from '../device/port.js';
+import type { Disk } from '../device/disk.js';
 import { PAGE_BYTES, WASM_PAGE_BYTES, planLayout, type MemoryLayout } from '../memory/layout.js';
 import { WordBlock, type WordBlockSpec } from '../memory/word-block.js';
 import { hartDerivedRegions } from '../riscv/derived.js';
 import { HART_WORD, hartBlockSpec } from '../riscv/hart-state.js';
 import { Hart } from '../riscv/hart.js';
+import { mromDevice } from './board-mrom.js';
 import { Board, boardSpecs } from './board.js';
 import { checkConfig, RAM_BASE, type MachineConfig, type MachineImages } from './config.js';
 import { buildDeviceTree } from './device-tree.js';
+import { DiskPages } from './disk-pages.js';
 import { RamDma } from './dma.js';
 import { compilerOf, DEFAULT_ENGINE, type EngineOptions } from './engine.js';
 import { planLoad, type LoadPlan } from './loader.js';
@@ -30,7 +32,7 @@ import type {
   RunResult,
   TakenInterrupt,
 } from './machine.js';
-import { MROM } from './memory-map.js';
+import { OutputBuffer } from './output-buffer.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
 declare const WebAssembly: {
@@ -39,22 +41,30 @@ declare const WebAssembly: {
   };
 };
 
-/** Output waiting inside the machine above which `runUntil` returns 'output'. */
-const OUTPUT_HIGH_WATER_BYTES = 16_384;
-
+/** `disks` are those of the configuration, in their order, as they are at power-on. */
 export function createRiscvMachine(
   config: MachineConfig,
   images: MachineImages,
   engine: EngineOptions = DEFAULT_ENGINE,
+  disks: readonly Disk[] = [],
 ): Machine {
   checkConfig(config);
-  return new RiscvMachine(config, images, engine);
+  assert(disks.length === config.disks.length, `${disks.length} of ${config.disks.length} disks`);
+  return new RiscvMachine({ config, images, engine, disks });
+}
+
+interface Parts {
+  readonly config: MachineConfig;
+  readonly images: MachineImages;
+  readonly engine: EngineOptions;
+  readonly disks: readonly Disk[];
 }
 
 class RiscvMachine implements Machine {
   readonly hartCount: number;
   readonly digest: string;
   readonly ramPageCount: number;
+  readonly pageCount: number;
   private readonly config: MachineConfig;
   private readonly plan: LoadPlan;
   private readonly layout: MemoryLayout;
@@ -62,14 +72,16 @@ class RiscvMachine implements Machine {
   private readonly state: MachineState;
   private readonly board: Board;
   private readonly hart: Hart;
-  private output: OutputChunk[] = [];
-  private outputBytes = 0;
+  private readonly diskPages: DiskPages;
+  private readonly output = new OutputBuffer();
   private interrupts: TakenInterrupt[] = [];
 
-  constructor(config: MachineConfig, images: MachineImages, engine: EngineOptions) {
+  constructor({ config, images, engine, disks }: Parts) {
     this.config = config;
     this.hartCount = config.harts;
     this.ramPageCount = config.memoryBytes / PAGE_BYTES;
+    this.diskPages = new DiskPages(disks, this.ramPageCount);
+    this.pageCount = this.ramPageCount + this.diskPages.count;
     this.plan = planLoad(config, images, buildDeviceTree);
     this.layout = planLayout({
       ramBytes: config.memoryBytes,
@@ -90,11 +102,12 @@ class RiscvMachine implements Machine {
         dma: new RamDma(this.layout, this.buffer, (at, bytes) => this.hart.noteDmaWrite(at, bytes)),
         clock: { now: () => this.hart.time() },
         output: { emit: (stream, bytes) => this.emit(stream, bytes) },
+        disks,
         stop: (stop) => this.stop(stop),
         setLine: (_hart, code, level) => this.hart.setLine(code, level),
         setTimeCompare: (_hart, ticks) => this.hart.setMachineCompare(ticks),
       },
-      this.mromDevice(),
+      mromDevice(this.plan.mrom),
     );
     this.hart = new Hart({
       hart: 0,
@@ -105,7 +118,7 @@ class RiscvMachine implements Machine {
         mmio: this.board.bus,
         deviceDeadline: () => this.board.rtc.alarmDeadline(),
         pollDevices: () => this.board.rtc.poll(),
-        busy: () => this.board.console.hasWork(),
+        busy: () => this.board.hasWork(),
         mustReturn: () => this.mustReturn(),
         onInterrupt: (step, cause) => this.interrupts.push({ hart: 0, step, cause }),
       },
@@ -178,10 +191,7 @@ class RiscvMachine implements Machine {
   }
 
   takeOutput(): readonly OutputChunk[] {
-    const taken = this.output;
-    this.output = [];
-    this.outputBytes = 0;
-    return taken;
+    return this.output.take();
   }
 
   takeInterrupts(): readonly TakenInterrupt[] {
@@ -220,7 +230,19 @@ class RiscvMachine implements Machine {
   }
 
   takeDirtyPages(): readonly (readonly [page: number, hash: bigint])[] {
-    return this.hart.takeDirtyPages().map((page) => [page, this.hart.hashPage(page)] as const);
+    const ofRam = this.hart
+      .takeDirtyPages()
+      .map((page) => [page, this.hart.hashPage(page)] as const);
+    return this.diskPages.areDirty ? [...ofRam, ...this.diskPages.takeDirty()] : ofRam;
+  }
+
+  hasMoreDirtyPages(): boolean {
+    return this.diskPages.areDirty;
+  }
+
+  pageName(page: number): string {
+    if (page >= this.ramPageCount) return this.diskPages.name(page);
+    return `page ${page} (0x${(RAM_BASE + page * PAGE_BYTES).toString(16)})`;
   }
 
   saveWords(): Uint8Array {
@@ -228,7 +250,8 @@ class RiscvMachine implements Machine {
     return new Uint8Array(this.buffer, wordsStart, wordsEnd - wordsStart).slice();
   }
 
-  saveRamPage(page: number): Uint8Array | null {
+  savePage(page: number): Uint8Array | null {
+    if (page >= this.ramPageCount) return this.diskPages.save(page);
     const bytes = this.ramPage(page);
     const words = new Int32Array(this.buffer, bytes.byteOffset, PAGE_BYTES / 4);
     for (let index = 0; index < words.length; index++) {
@@ -237,7 +260,7 @@ class RiscvMachine implements Machine {
     return null;
   }
 
-  restore(words: Uint8Array, ramPages: Iterable<readonly [page: number, bytes: Uint8Array]>): void {
+  restore(words: Uint8Array, pages: Iterable<readonly [page: number, bytes: Uint8Array]>): void {
     const { wordsStart, wordsEnd, ramOffset, ramBytes } = this.layout;
     if (words.length !== wordsEnd - wordsStart) {
       throw new LockstepError(
@@ -246,12 +269,14 @@ class RiscvMachine implements Machine {
       );
     }
     new Uint8Array(this.buffer, ramOffset, ramBytes).fill(0);
-    for (const [page, bytes] of ramPages) {
-      const isPage = Number.isInteger(page) && page >= 0 && page < this.ramPageCount;
+    this.diskPages.reset();
+    for (const [page, bytes] of pages) {
+      const isPage = Number.isInteger(page) && page >= 0 && page < this.pageCount;
       if (!isPage || bytes.length !== PAGE_BYTES) {
         throw new LockstepError('BAD_SNAPSHOT', `page ${page} of ${bytes.length} bytes`);
       }
-      this.ramPage(page).set(bytes);
+      if (page < this.ramPageCount) this.ramPage(page).set(bytes);
+      else this.diskPages.restore(page, bytes);
     }
     new Uint8Array(this.buffer, wordsStart, words.length).set(words);
     this.dropTransient();
@@ -290,8 +315,7 @@ class RiscvMachine implements Machine {
   }
 
   private dropTransient(): void {
-    this.output = [];
-    this.outputBytes = 0;
+    this.output.take();
     this.interrupts = [];
     this.hart.clearPageFlags();
   }
@@ -323,18 +347,7 @@ class RiscvMachine implements Machine {
   }
 
   private emit(stream: OutputStream, bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    const last = this.output[this.output.length - 1];
-    const offset = this.state.outputOffset(stream);
-    if (last !== undefined && last.stream === stream && last.bytes.length < 256) {
-      const joined = new Uint8Array(last.bytes.length + bytes.length);
-      joined.set(last.bytes);
-      joined.set(bytes, last.bytes.length);
-      this.output[this.output.length - 1] = { ...last, bytes: joined };
-    } else {
-      this.output.push({ stream, offset, bytes });
-    }
-    this.outputBytes += bytes.length;
+    this.output.add({ stream, offset: this.state.outputOffset(stream), bytes });
     this.state.advanceOutput(stream, bytes.length);
   }
 
@@ -347,33 +360,16 @@ class RiscvMachine implements Machine {
 
   /** Bounded device work goes on once a step; then: is there a reason to return? */
   private mustReturn(): boolean {
-    if (this.board.console.hasWork()) this.resumeConsole();
+    if (this.board.hasWork()) this.resumeWork();
     if (this.plan.symbols.tohost !== undefined) this.readHostTarget();
-    return this.state.isStopped || this.outputBytes >= OUTPUT_HIGH_WATER_BYTES;
+    return this.state.isStopped || this.output.isFull;
   }
 
-  private resumeConsole(): void {
+  private resumeWork(): void {
     const step = this.hart.step();
     if (this.state.resumedAt === step) return;
     this.state.resumedAt = step;
-    this.board.console.resume();
-  }
-
-  private mromDevice(): MmioDevice {
-    const view = new DataView(this.plan.mrom.buffer, this.plan.mrom.byteOffset);
-    return {
-      name: 'mrom',
-      base: MROM.base,
-      sizeBytes: this.plan.mrom.length,
-      read: (offset, bytes) => {
-        let value = 0n;
-        for (let index = bytes - 1; index >= 0; index--) {
-          value = (value << 8n) | BigInt(view.getUint8(offset + index));
-        }
-        return value;
-      },
-      write: () => undefined,
-    };
+    this.board.resumeWork();
   }
 
   private watchHostTarget(): void {

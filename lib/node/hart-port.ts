@@ -8,32 +8,45 @@
 
 import { HartHost, type HartListener, type HartProgress } from '../host/hart-host.js';
 import type { HostRole, HostStart } from '../host/hart-messages.js';
+import { createNodeDisks, removeNodeDisks, type NodeDisks } from './disk-files.js';
 import type { MachineSpec } from './machine-spec.js';
+
+export interface HartPortOptions {
+  readonly spec: MachineSpec;
+  readonly start: HostStart;
+  readonly role: HostRole;
+  /** Where the disks' overlays are kept; null for nowhere. */
+  readonly stateDir: string | null;
+}
 
 type Report = (listener: HartListener) => void | Promise<void>;
 
 export class HartPort {
   readonly host: HartHost;
   private readonly relay: Relay;
+  private readonly disks: NodeDisks;
 
-  private constructor(host: HartHost, relay: Relay) {
+  private constructor(host: HartHost, relay: Relay, disks: NodeDisks) {
     this.host = host;
     this.relay = relay;
+    this.disks = disks;
   }
 
   /** Builds the machine. Reports wait until `listen`. Errors: as HartHost.start. */
-  static async start(spec: MachineSpec, start: HostStart, role: HostRole): Promise<HartPort> {
+  static async start({ spec, start, role, stateDir }: HartPortOptions): Promise<HartPort> {
     const relay = new Relay();
+    const disks = createNodeDisks(spec, stateDir);
     const host = await HartHost.start({
       config: spec.config,
       images: spec.images,
       engine: spec.engine,
+      disks: disks.files,
       start,
       role,
       listener: relay.listener,
       ...(spec.machineFactory === null ? {} : { machineFactory: spec.machineFactory }),
     });
-    return new HartPort(host, relay);
+    return new HartPort(host, relay, disks);
   }
 
   get digest(): string {
@@ -52,6 +65,12 @@ export class HartPort {
   stop(): Promise<void> {
     this.relay.listen(null);
     return this.host.stop();
+  }
+
+  /** Ends a machine that another one replaces, and removes what it had written to its disks. */
+  async discard(): Promise<void> {
+    await this.stop();
+    removeNodeDisks(this.disks);
   }
 }
 

@@ -9,6 +9,8 @@ import type { EngineOptions } from '../machine/engine.js';
 export interface MachineSpec {
   readonly config: MachineConfig;
   readonly images: MachineImages;
+  /** Base images of the disks, in the order of the configuration. */
+  readonly diskBases: readonly string[];
   /** Where the images came from; a hint in the log's meta.json. */
   readonly imageFiles: readonly ImageFile[];
   /** How guest code runs here; the peer's may differ. */

@@ -378,6 +378,7 @@ export class RecordSession {
     if (pages) this.pageCheckStep = here.step;
     const description = this.check.describe(this.machine, pages);
     this.log({ kind: 'state-hash', ...here, ...description });
+    if (pages && this.machine.hasMoreDirtyPages()) return this.logCheck(true);
     return description.hash;
   }
 }

@@ -11,9 +11,10 @@
  *   runs of pages    page varint, count 1..256 varint, bytes; a count of 0 ends them
  *   CRC-32 of everything before, u32
  *
- * Pages that are all zero are left out. A run is at most 1 MiB, so that a reader that is given the
- * file in pieces never waits for more. The reader takes its input as hostile: whatever is wrong
- * is BAD_SNAPSHOT and nothing is restored.
+ * Pages are those of RAM and the blocks of the disks, numbered as the machine numbers them. RAM
+ * that is all zero is left out, and so are blocks as the base image has them. A run is at most
+ * 1 MiB, so that a reader that is given the file in pieces never waits for more. The reader takes
+ * its input as hostile: whatever is wrong is BAD_SNAPSHOT and nothing is restored.
  */
 
 import { present } from '../base/assert.js';
@@ -52,8 +53,8 @@ interface Snapshot {
 export function encodeSnapshot(machine: Machine, state: SavedState): Uint8Array {
   const words = machine.saveWords();
   const pages: Page[] = [];
-  for (let page = 0; page < machine.ramPageCount; page++) {
-    const bytes = machine.saveRamPage(page);
+  for (let page = 0; page < machine.pageCount; page++) {
+    const bytes = machine.savePage(page);
     if (bytes !== null) pages.push([page, bytes]);
   }
   const out = new ByteWriter(words.length + pages.length * (PAGE_BYTES + 8) + 4096);
@@ -120,7 +121,8 @@ export function readPosition(bytes: Uint8Array): SnapshotPosition {
 export function restoreSnapshot(machine: Machine, bytes: Uint8Array): SessionState {
   const snapshot = refuseDamage(() => readSnapshot(machine, bytes));
   machine.restore(snapshot.words, snapshot.pages);
-  machine.takeDirtyPages();
+  do machine.takeDirtyPages();
+  while (machine.hasMoreDirtyPages());
   return { ...snapshot.state, words: machine.words() };
 }
 
@@ -150,7 +152,7 @@ function readSnapshot(machine: Machine, bytes: Uint8Array): Snapshot {
     );
   }
   const words = input.block(MAX_WORDS_BYTES, 'words');
-  const pages = readPages(input, machine.ramPageCount);
+  const pages = readPages(input, machine.pageCount);
   if (input.remaining !== 0) throw new DecodeError(`${input.remaining} bytes after its end`);
   return { state, words, pages };
 }

@@ -18,11 +18,8 @@ import { ByteWriter } from '../base/bytes.js';
 import { Hash64, hash64 } from '../base/hash.js';
 import { EventWriter } from '../event/codec.js';
 import type { LogEvent, StateHashEvent } from '../event/event.js';
-import { RAM_BASE } from '../machine/config.js';
 import type { Machine } from '../machine/machine.js';
 import { hex, type Difference } from './divergence.js';
-
-const PAGE_BYTES = 4096;
 
 type Numbered = readonly (readonly [number: number, value: bigint])[];
 
@@ -91,7 +88,7 @@ export class StateCheck {
         };
       }
     }
-    const page = differentPage(expected.pages ?? [], actual.pages ?? []);
+    const page = differentPage(machine, expected.pages ?? [], actual.pages ?? []);
     if (page !== null) return page;
     if (actual.hash === expected.hash) return null;
     return {
@@ -102,14 +99,14 @@ export class StateCheck {
   }
 }
 
-/** Hash over every word and every page that is not all zero. */
+/** Hash over every word and every page that is not as a machine at power-on would have it. */
 export function hashWholeState(machine: Machine): bigint {
   const hash = new Hash64();
   hash.update(bytesOf(machine.words()));
   const record = new Uint8Array(16);
   const view = new DataView(record.buffer);
-  for (let page = 0; page < machine.ramPageCount; page++) {
-    const bytes = machine.saveRamPage(page);
+  for (let page = 0; page < machine.pageCount; page++) {
+    const bytes = machine.savePage(page);
     if (bytes === null) continue;
     view.setBigUint64(0, BigInt(page), true);
     view.setBigUint64(8, hash64(bytes), true);
@@ -169,7 +166,11 @@ function differentWord(
   return null;
 }
 
-function differentPage(expected: Numbered, actual: Numbered): StateDifference | null {
+function differentPage(
+  machine: Machine,
+  expected: Numbered,
+  actual: Numbered,
+): StateDifference | null {
   const have = new Map(actual);
   const want = new Map(expected);
   const pages = [...new Set([...want.keys(), ...have.keys()])].sort((a, b) => a - b);
@@ -178,7 +179,7 @@ function differentPage(expected: Numbered, actual: Numbered): StateDifference | 
     const had = have.get(page);
     if (wanted === had) continue;
     return {
-      what: `page ${page} (${hex(BigInt(RAM_BASE) + BigInt(page) * BigInt(PAGE_BYTES))})`,
+      what: page < machine.pageCount ? machine.pageName(page) : `page ${page}`,
       expected: wanted === undefined ? 'not written' : `hash ${hex(wanted)}`,
       actual: had === undefined ? 'not written' : `hash ${hex(had)}`,
     };

@@ -115,7 +115,13 @@ test('the signature is written one word a line', async (t) => {
 
 const REFUSALS: Readonly<Record<string, readonly [words: string, status: number, text: RegExp]>> = {
   'no kernel': ['--bios none', 2, /--kernel FILE is needed/],
-  'a disk': [`--kernel ${LEDGER} --disk x`, 2, /no block device yet/],
+  'a disk that is not there': [`--kernel ${LEDGER} --disk x`, 11, /disk x can't be read/],
+  'a disk of half sectors': [
+    `--kernel ${LEDGER} --disk ${import.meta.filename}`,
+    3,
+    /whole sectors/,
+  ],
+  'more overlays than disks': [`--kernel ${LEDGER} --disk-overlay x`, 2, /1 overlays for 0 disks/],
   'two harts': [`--kernel ${LEDGER} --harts 2`, 2, /1 hart/],
   'a file that is not there': ['--kernel /nonexistent', 11, /can't be read/],
   'a file that is no program': ['--bios none --kernel /etc/passwd', 3, /kernel/],

@@ -39,6 +39,7 @@ export class GuestMachine {
         rtcStartSeconds: 1_700_000_000n,
         rngSeed: new Uint8Array(32).fill(7),
         network: null,
+        disks: [],
       },
       { bios: null, kernel: null, initrd: null, ...images },
     );

@@ -22,6 +22,7 @@ export const PROGRAM_CONFIG: MachineConfig = {
   rtcStartSeconds: 0n,
   rngSeed: new Uint8Array(0),
   network: null,
+  disks: [],
 };
 
 /** Firmware that only loops: programs replace it. */
@@ -104,7 +105,7 @@ export class Guest {
   read(address: number, bytes: number): bigint {
     let value = 0n;
     for (let at = address + bytes - 1; at >= address; at--) {
-      const page = this.machine.saveRamPage(Math.floor((at - RAM_BASE) / PAGE));
+      const page = this.machine.savePage(Math.floor((at - RAM_BASE) / PAGE));
       value = (value << 8n) | BigInt(page?.[(at - RAM_BASE) % PAGE] ?? 0);
     }
     return value;
@@ -119,7 +120,7 @@ export class Guest {
 
   pages(): [number, Uint8Array][] {
     return Array.from({ length: this.machine.ramPageCount }, (_, page) => page).flatMap((page) => {
-      const bytes = this.machine.saveRamPage(page);
+      const bytes = this.machine.savePage(page);
       return bytes === null ? [] : [[page, bytes] as [number, Uint8Array]];
     });
   }

@@ -15,6 +15,7 @@ export const TOY_CONFIG: MachineConfig = {
   rtcStartSeconds: 0n,
   rngSeed: new Uint8Array(0),
   network: null,
+  disks: [],
 };
 
 export const TOY_IMAGES: MachineImages = { bios: null, kernel: null, initrd: null };

@@ -29,6 +29,7 @@ import type {
   TakenInterrupt,
 } from '../../lib/machine/machine.js';
 import { PAGE_BYTES, PAGE_COUNT } from './toy-config.js';
+import { ToyRam } from './toy-ram.js';
 import {
   CLIENT_SLOTS,
   INPUT_BYTES,
@@ -47,21 +48,18 @@ const STOP_CAUSES = ['power-off', 'reset', 'exit'] as const;
 
 export { TOY_CONFIG, TOY_IMAGES } from './toy-config.js';
 
-export class ToyMachine implements Machine {
+export class ToyMachine extends ToyRam implements Machine {
   readonly hartCount = 1;
   readonly digest: string;
-  readonly ramPageCount = PAGE_COUNT;
   /** The architectural words; tests flip bits in them. */
   readonly state = new BigUint64Array(WORD_COUNT);
-  /** Guest RAM; a test that writes here calls `markDirty` where the guest would have. */
-  readonly ram = new Uint8Array(PAGE_COUNT * PAGE_BYTES);
   private readonly ramWords = new Int32Array(this.ram.buffer);
-  private readonly dirty = new Set<number>();
   private output: OutputChunk[] = [];
   private outputBytes = 0;
   private interrupts: TakenInterrupt[] = [];
 
   constructor(config: MachineConfig, images: MachineImages) {
+    super();
     const hash = new Hash64();
     hash.update(ascii(`toy 1 ${config.append} ${config.initialRate} ${config.rtcStartSeconds}`));
     for (const image of [images.bios, images.kernel, images.initrd]) {
@@ -342,27 +340,8 @@ export class ToyMachine implements Machine {
     return WORD_NAMES[index] ?? `toy.?${index}`;
   }
 
-  markDirty(page: number): void {
-    this.dirty.add(page);
-  }
-
-  takeDirtyPages(): readonly (readonly [page: number, hash: bigint])[] {
-    const pages = [...this.dirty].sort((a, b) => a - b);
-    this.dirty.clear();
-    return pages.map((page) => [page, hash64(this.page(page))]);
-  }
-
-  private page(page: number): Uint8Array {
-    return this.ram.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
-  }
-
   saveWords(): Uint8Array {
     return new Uint8Array(this.state.slice().buffer);
-  }
-
-  saveRamPage(page: number): Uint8Array | null {
-    const bytes = this.page(page);
-    return bytes.every((byte) => byte === 0) ? null : bytes.slice();
   }
 
   restore(words: Uint8Array, ramPages: Iterable<readonly [page: number, bytes: Uint8Array]>): void {

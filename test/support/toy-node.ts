@@ -30,6 +30,7 @@ const command: Command = {
     const spec: MachineSpec = {
       config: { ...TOY_CONFIG, append: args.text('append') ?? '' },
       images: TOY_IMAGES,
+      diskBases: [],
       imageFiles: [],
       engine: DEFAULT_ENGINE,
       machineFactory: new URL(factory, import.meta.url).href,

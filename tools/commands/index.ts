@@ -61,6 +61,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./image.js')).image,
   },
   {
+    name: 'disk export',
+    group: 'Tools',
+    summary: 'make one image of a disk and what was written to it',
+    load: async () => (await import('./disk-export.js')).diskExport,
+  },
+  {
     name: 'log dump',
     group: 'Tools',
     summary: 'print the events of a log, one a line',

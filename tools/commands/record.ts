@@ -9,6 +9,7 @@ import { sha256 } from '../../lib/host/log-store/sha256.js';
 import { LogWriter } from '../../lib/host/log-store/writer.js';
 import type { MachineSpec } from '../../lib/node/machine-spec.js';
 import type { Arguments, Command } from '../command.js';
+import { chooseDisks, DISK_OVERLAY_OPTIONS } from '../disk-options.js';
 import { runGuest } from '../guest-run.js';
 import { MACHINE_OPTIONS, readMachine } from '../machine-flags.js';
 import { RUN_OPTIONS, readClock, readConsole, reportRun } from '../run-options.js';
@@ -26,16 +27,18 @@ export const record: Command = {
   options: {
     log: { type: 'string', value: 'DIR', help: 'where the log goes; new or empty' },
     ...MACHINE_OPTIONS,
+    ...DISK_OVERLAY_OPTIONS,
     ...RUN_OPTIONS,
   },
   async run(args: Arguments): Promise<number> {
     const directory = args.required('log');
-    const spec = await readMachine(args, 'own');
+    const { spec, disks } = chooseDisks(args, await readMachine(args, 'own'), false);
     const log = new Recording(directory, spec);
     try {
       const result = await runGuest(
         {
           spec,
+          disks,
           role: { kind: 'record', epoch: EPOCH, firstSeq: 1n },
           clock: readClock(args, 'host'),
           untilStep: args.count('until') ?? null,

@@ -9,12 +9,13 @@
 import { LockstepError } from '../../lib/base/error.js';
 import { HartHost } from '../../lib/host/hart-host.js';
 import type { InspectionReport } from '../../lib/host/hart-messages.js';
-import type { LogMeta } from '../../lib/host/log-store/meta.js';
+import type { ImageFile, LogMeta } from '../../lib/host/log-store/meta.js';
 import { LogReader } from '../../lib/host/log-store/reader.js';
 import { readStartSnapshot, START_SNAPSHOT_FILE } from '../../lib/host/log-store/start-snapshot.js';
 import type { MachineImages } from '../../lib/machine/config.js';
 import type { Arguments, Command } from '../command.js';
-import { ENGINE_OPTIONS, loadImage, readEngine } from '../machine-flags.js';
+import { chooseDisks, DISK_OVERLAY_OPTIONS } from '../disk-options.js';
+import { ENGINE_OPTIONS, examineDisk, loadImage, readEngine } from '../machine-flags.js';
 import { toJsonLine } from '../output.js';
 import { ContinuedLog } from '../continued-log.js';
 import { ReplayFeed } from '../replay-feed.js';
@@ -38,6 +39,13 @@ export const replay: Command = {
     bios: { type: 'string', value: 'FILE', help: 'firmware, where it is not at its recorded path' },
     kernel: { type: 'string', value: 'FILE', help: 'the same for the kernel' },
     initrd: { type: 'string', value: 'FILE', help: 'the same for the initrd' },
+    disk: {
+      type: 'string',
+      value: 'FILE',
+      multiple: true,
+      help: 'the same for the disks, in their order',
+    },
+    ...DISK_OVERLAY_OPTIONS,
     ...ENGINE_OPTIONS,
     output: { type: 'boolean', help: "write the guest's output to standard output" },
     'state-hash': { type: 'boolean', help: 'print the step and a hash over all state at the end' },
@@ -52,13 +60,18 @@ async function replayLog(args: Arguments): Promise<number> {
   const then = args.text('then');
   const continued = then === undefined ? null : new ContinuedLog(reader, openLog(then).reader);
   const snapshot = readStart(directory, meta);
-  const images = await findImages(args, meta);
+  const { images, diskBases, imageFiles } = await findImages(args, meta);
+  const { config } = meta;
+  const engine = readEngine(args);
+  const flags = { config, images, diskBases, imageFiles, engine, machineFactory: null };
+  const { disks } = chooseDisks(args, flags, false);
   const feed = new ReplayFeed(continued ?? reader, args.count('to-seq') ?? null);
   const untilStep = args.count('to-step') ?? null;
   const host = await HartHost.start({
-    config: meta.config,
+    config,
     images,
-    engine: readEngine(args),
+    engine,
+    disks,
     start: snapshot === null ? { kind: 'boot' } : { kind: 'snapshot', snapshot },
     // Whether epochs rise along the log has been read; a snapshot may be from another life.
     role: { kind: 'replay', firstSeq: meta.start.firstSeq, epoch: 0n },
@@ -101,26 +114,46 @@ function readStart(directory: string, meta: LogMeta): Uint8Array | null {
   );
 }
 
-async function findImages(args: Arguments, meta: LogMeta): Promise<MachineImages> {
+interface FoundImages {
+  readonly images: MachineImages;
+  readonly diskBases: readonly string[];
+  readonly imageFiles: readonly ImageFile[];
+}
+
+async function findImages(args: Arguments, meta: LogMeta): Promise<FoundImages> {
   const images: { -readonly [role in keyof MachineImages]: MachineImages[role] } = {
     bios: null,
     kernel: null,
     initrd: null,
   };
-  for (const { role, path, sha256 } of meta.images) {
-    if (role === 'disk') throw new LockstepError('BAD_LOG', 'the log is of a machine with a disk');
-    const { bytes, file } = await loadImage(role, args.text(role) ?? path);
-    if (file.sha256 !== sha256) {
-      throw new LockstepError(
-        'BAD_IMAGE',
-        `${file.path} is not the ${role} of the recording: its SHA-256 is ${file.sha256}, ` +
-          `the log says ${sha256}; give the right one with --${role} FILE`,
-        { path: file.path },
-      );
+  const imageFiles: ImageFile[] = [];
+  const diskBases: string[] = [];
+  const givenDisks = args.texts('disk');
+  for (const recorded of meta.images) {
+    const { role, path } = recorded;
+    if (role === 'disk') {
+      const { file } = await examineDisk(givenDisks[diskBases.length] ?? path);
+      requireSame(recorded, file);
+      diskBases.push(file.path);
+      imageFiles.push(file);
+      continue;
     }
+    const { bytes, file } = await loadImage(role, args.text(role) ?? path);
+    requireSame(recorded, file);
     images[role] = bytes;
+    imageFiles.push(file);
   }
-  return images;
+  return { images, diskBases, imageFiles };
+}
+
+function requireSame(recorded: ImageFile, found: ImageFile): void {
+  if (found.sha256 === recorded.sha256) return;
+  throw new LockstepError(
+    'BAD_IMAGE',
+    `${found.path} is not the ${found.role} of the recording: its SHA-256 is ${found.sha256}, ` +
+      `the log says ${recorded.sha256}; give the right one with --${found.role} FILE`,
+    { path: found.path },
+  );
 }
 
 async function writeOutput(host: HartHost): Promise<void> {

@@ -6,6 +6,7 @@ import { LockstepError } from '../../lib/base/error.js';
 import { isElf, parseElf } from '../../lib/machine/elf.js';
 import type { MachineImages } from '../../lib/machine/config.js';
 import type { Arguments, Command } from '../command.js';
+import { chooseDisks, DISK_OVERLAY_OPTIONS } from '../disk-options.js';
 import { runGuest, type RamRange } from '../guest-run.js';
 import { MACHINE_OPTIONS, readMachine } from '../machine-flags.js';
 import {
@@ -28,9 +29,14 @@ export const run: Command = {
     '\n' +
     'With --until or --state-hash the run is reproducible: virtual time is a function of the step ' +
     "count, idle time is skipped, and the clock's start and the random seed come from the images " +
-    'and not from the host, unless --clock, --rtc and --rng-seed say otherwise.',
+    'and not from the host, unless --clock, --rtc and --rng-seed say otherwise.\n' +
+    '\n' +
+    'The image of a disk is never written. What the guest writes goes to the --disk-overlay, ' +
+    'which a later run goes on with, or is dropped at the end; `lockstep disk export` makes an ' +
+    'image of the two.',
   options: {
     ...MACHINE_OPTIONS,
+    ...DISK_OVERLAY_OPTIONS,
     ...RUN_OPTIONS,
     snapshot: {
       type: 'string',
@@ -45,17 +51,19 @@ export const run: Command = {
   },
   async run(args: Arguments): Promise<number> {
     const reproducible = isReproducible(args);
-    const spec = await readMachine(args, reproducible ? 'agreed' : 'own');
+    const flags = await readMachine(args, reproducible ? 'agreed' : 'own');
     const signatureFile = args.text('signature');
-    const signature = signatureFile === undefined ? null : signatureRange(spec.images);
+    const signature = signatureFile === undefined ? null : signatureRange(flags.images);
     const snapshotFile = args.text('snapshot');
     const takesSnapshot = snapshotFile !== undefined;
     if (takesSnapshot && args.text('until') === undefined) {
       throw new LockstepError('USAGE', '--snapshot: --until STEP says when');
     }
+    const { spec, disks } = chooseDisks(args, flags, !takesSnapshot);
     const result = await runGuest(
       {
         spec,
+        disks,
         // A machine that is copied counts its log, though nobody keeps it.
         role: takesSnapshot ? { kind: 'record', epoch: 1n, firstSeq: 1n } : { kind: 'free' },
         takesSnapshot,

@@ -137,11 +137,15 @@ export abstract class VirtioDevice implements MmioDevice {
     return present(this.queues[index], `queue ${index} of ${this.name}`);
   }
 
+  /** True if the driver took this feature bit. */
+  protected hasFeature(feature: bigint): boolean {
+    return (this.block.get(this.block.index('driverFeatures')) & feature) !== 0n;
+  }
+
   protected features(): QueueFeatures {
-    const accepted = this.block.get(this.block.index('driverFeatures'));
     return {
-      indirect: (accepted & FEATURE_INDIRECT) !== 0n,
-      eventIndex: (accepted & FEATURE_EVENT_INDEX) !== 0n,
+      indirect: this.hasFeature(FEATURE_INDIRECT),
+      eventIndex: this.hasFeature(FEATURE_EVENT_INDEX),
     };
   }
 

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { LockstepError } from '../../base/error.js';
 import { HASH_BYTES } from '../../event/batch.js';
 import { LOG_FORMAT_VERSION } from '../../event/event.js';
-import type { MachineConfig, NetworkCard } from '../../machine/config.js';
+import type { DiskConfig, MachineConfig, NetworkCard } from '../../machine/config.js';
 import { attempt } from './failure.js';
 import { fromHex, sha256, toHex } from './sha256.js';
 
@@ -102,6 +102,7 @@ function metaToText(meta: LogMeta): string {
       rtcStartSeconds: config.rtcStartSeconds.toString(),
       rngSeed: toHex(config.rngSeed),
       network: config.network,
+      ...(config.disks.length === 0 ? {} : { disks: config.disks }),
     },
     images: meta.images,
     start: { firstSeq: start.firstSeq.toString(), previousHash: toHex(start.previousHash) },
@@ -138,6 +139,7 @@ function metaFromJson(fields: Fields): LogMeta {
       rtcStartSeconds: config.bigint('rtcStartSeconds'),
       rngSeed: config.hex('rngSeed'),
       network: networkOf(config),
+      disks: config.has('disks') ? config.objects('disks').map(diskFromJson) : [],
     },
     images: fields.objects('images').map((image) => ({
       role: image.role('role'),
@@ -153,6 +155,11 @@ function metaFromJson(fields: Fields): LogMeta {
 
 function networkOf(config: Fields): NetworkCard | null {
   return config.isNull('network') ? null : { mac: config.object('network').text('mac') };
+}
+
+function diskFromJson(fields: Fields): DiskConfig {
+  const sha256 = toHex(fields.hex('sha256', HASH_BYTES));
+  return { sizeBytes: fields.number('sizeBytes'), sha256 };
 }
 
 /** Checked access to parsed JSON; a field of another type is BAD_LOG with the field's name. */
@@ -175,6 +182,10 @@ class Fields {
   /** The object but for one field, the others in their order. */
   without(name: string): unknown {
     return Object.fromEntries([...this.values].filter(([key]) => key !== name));
+  }
+
+  has(name: string): boolean {
+    return this.values.has(name);
   }
 
   object(name: string): Fields {

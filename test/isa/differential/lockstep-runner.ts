@@ -28,6 +28,7 @@ export function runOnLockstep(image: TestImage, engine: EngineOptions): Lockstep
       rtcStartSeconds: 0n,
       rngSeed: new Uint8Array(0),
       network: null,
+      disks: [],
     },
     { bios: null, kernel: image.elf, initrd: null },
     engine,
@@ -47,7 +48,7 @@ function readMemory(machine: Machine, begin: number, end: number): Uint8Array {
   const bytes = new Uint8Array(end - begin);
   for (let address = begin & ~(PAGE_BYTES - 1); address >>> 0 < end; address += PAGE_BYTES) {
     const start = address >>> 0;
-    const page = machine.saveRamPage((start - RAM_BASE) / PAGE_BYTES);
+    const page = machine.savePage((start - RAM_BASE) / PAGE_BYTES);
     if (page === null) continue;
     const from = Math.max(begin, start);
     const to = Math.min(end, start + PAGE_BYTES);

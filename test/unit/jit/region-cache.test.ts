@@ -64,6 +64,7 @@ test('the engine has no part in the digest of the machine', (t) => {
     rtcStartSeconds: 0n,
     rngSeed: new Uint8Array(0),
     network: null,
+    disks: [],
   };
   const images = { bios: Uint8Array.of(0x6f, 0, 0, 0), kernel: null, initrd: null };
   const [first, second] = [INTERPRETED, compiledAfter(9)].map(

@@ -78,7 +78,9 @@ test('the UART reaches M and S mode through the PLIC', (t) => {
 test('the names of the blocks are unique for any number of harts', (t) => {
   const network = { mac: '52:54:00:12:34:56' };
   for (const harts of [1, 2, 8]) {
-    const names = boardSpecs({ ...PROGRAM_CONFIG, harts, network }).map(({ name }) => name);
+    const disks = [1, 2].map((count) => ({ sizeBytes: count * 512, sha256: '' }));
+    const config = { ...PROGRAM_CONFIG, harts, network, disks };
+    const names = boardSpecs(config).map(({ name }) => name);
     t.is(new Set(names).size, names.length);
   }
 });

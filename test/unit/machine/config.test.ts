@@ -1,10 +1,11 @@
 /**
- * Goal: a configuration that this version can't build is refused before anything is built.
+ * Goal: a machine that this version can't build is refused before anything is built, with words
+ * that say what to ask for.
  * Method: one wrong value at a time.
  */
 
 import test from 'ava';
-import { checkConfig } from '../../../lib/machine/config.js';
+import { checkConfig, MAX_DISK_BYTES, type MachineConfig } from '../../../lib/machine/config.js';
 import { PROGRAM_CONFIG } from '../../support/program.js';
 
 test('wrong harts, memory and network addresses are USAGE', (t) => {
@@ -22,4 +23,21 @@ test('wrong harts, memory and network addresses are USAGE', (t) => {
   for (const change of wrong) {
     t.throws(() => checkConfig({ ...PROGRAM_CONFIG, ...change }), { code: 'USAGE' });
   }
+});
+
+const disk = (sizeBytes: number) => ({ sizeBytes, sha256: '00'.repeat(32) });
+
+test('wrong disks are USAGE, and the message says what is wrong', (t) => {
+  const wrong: readonly (readonly [Partial<MachineConfig>, RegExp])[] = [
+    [{ harts: 2 }, /1 hart, not 2/],
+    [{ memoryBytes: 3 << 20 }, /multiple of 2M/],
+    [{ disks: [disk(0)] }, /a disk of 0 bytes/],
+    [{ disks: [disk(4096), disk(1000)] }, /whole sectors/],
+    [{ disks: [disk(MAX_DISK_BYTES + 512)] }, /at most 256G/],
+    [{ disks: Array.from({ length: 5 }, () => disk(512)) }, /5 disks, at most 4/],
+  ];
+  for (const [change, message] of wrong) {
+    t.throws(() => checkConfig({ ...PROGRAM_CONFIG, ...change }), { message });
+  }
+  t.notThrows(() => checkConfig({ ...PROGRAM_CONFIG, disks: [disk(MAX_DISK_BYTES), disk(512)] }));
 });

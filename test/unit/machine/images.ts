@@ -16,6 +16,7 @@ export function configOf(memoryBytes = 64 * MEBIBYTE, append = ''): MachineConfi
     rtcStartSeconds: 0n,
     rngSeed: new Uint8Array(32).fill(7),
     network: null,
+    disks: [],
   };
 }
 

@@ -243,7 +243,7 @@ test('a reset starts over, but for steps, time and what already left', (t) => {
   );
   t.deepEqual(differing, []);
   for (let page = 0; page < machine.ramPageCount; page++) {
-    t.deepEqual(machine.saveRamPage(page), fresh.saveRamPage(page));
+    t.deepEqual(machine.savePage(page), fresh.savePage(page));
   }
   t.is(machine.takeDirtyPages().length, machine.ramPageCount);
   machine.runUntil({ hart: 0, step: 200n });
@@ -309,6 +309,6 @@ test('a configuration that this version does not run is refused with what to giv
 
 test('a page of zeros is saved as nothing', (t) => {
   const guest = new Guest(INTERPRETER).load([[RAM + PAGE, Uint8Array.of(1)]]);
-  t.is(guest.machine.saveRamPage(0), null);
-  t.is(guest.machine.saveRamPage(1)?.[0], 1);
+  t.is(guest.machine.savePage(0), null);
+  t.is(guest.machine.savePage(1)?.[0], 1);
 });

@@ -109,7 +109,7 @@ for (const [engine, options] of [
         for (let index = 0; index < bytes; index++, rest >>= 8n) {
           expected[offset + index] = Number(rest & 255n);
         }
-        const page = guest.machine.saveRamPage(0x40)?.subarray(0, 32);
+        const page = guest.machine.savePage(0x40)?.subarray(0, 32);
         t.deepEqual(page, expected, `${name} ${offset}`);
       }
     }

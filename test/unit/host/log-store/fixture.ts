@@ -26,6 +26,7 @@ export const META: LogMeta = {
     rtcStartSeconds: 1_700_000_000n,
     rngSeed: new Uint8Array([1, 2, 3]),
     network: null,
+    disks: [],
   },
   images: [{ role: 'kernel', path: '/images/kernel.elf', sha256: 'ab'.repeat(32) }],
   start: startOfChain(DIGEST),

@@ -1,0 +1,52 @@
+/**
+ * Where a node keeps what the guest writes to its disks: overlays in a folder of the state
+ * directory, one folder for each machine that the node builds, or files without a name.
+ *
+ * A machine begins with empty overlays, whether it powers on or is restored: a snapshot brings the
+ * blocks that differ from the base image.
+ */
+
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { attempt } from '../host/log-store/failure.js';
+import type { DiskFiles } from '../host/overlay-file.js';
+import type { MachineSpec } from './machine-spec.js';
+
+const FOLDER = /^disks-(\d{1,9})$/;
+
+export interface NodeDisks {
+  readonly files: readonly DiskFiles[];
+  /** Null where the overlays have no name. */
+  readonly folder: string | null;
+}
+
+/** Names the files for the next machine. Errors: IO. */
+export function createNodeDisks(spec: MachineSpec, stateDir: string | null): NodeDisks {
+  const { disks } = spec.config;
+  const folder = disks.length === 0 || stateDir === null ? null : nextFolder(stateDir);
+  const files = disks.map(({ sizeBytes, sha256 }, index) => ({
+    base: spec.diskBases[index] ?? '',
+    sizeBytes,
+    sha256,
+    overlay: folder === null ? null : join(folder, `disk-${index}.overlay`),
+    goesOn: false,
+    isDurable: false,
+  }));
+  return { files, folder };
+}
+
+/** The machine is replaced by another: nobody needs what it had written. */
+export function removeNodeDisks({ folder }: NodeDisks): void {
+  if (folder === null) return;
+  attempt('cannot remove', folder, () => rmSync(folder, { recursive: true, force: true }));
+}
+
+function nextFolder(stateDir: string): string {
+  return attempt('cannot create a folder in', stateDir, () => {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const numbers = readdirSync(stateDir).map((name) => Number(FOLDER.exec(name)?.[1] ?? 0));
+    const folder = join(stateDir, `disks-${Math.max(0, ...numbers) + 1}`);
+    mkdirSync(folder, { mode: 0o700 });
+    return folder;
+  });
+}
