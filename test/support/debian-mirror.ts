@@ -12,19 +12,34 @@ export const KERNEL_VERSION = '6.12.1+deb13-riscv64';
 const FOLDER = 'dists/trixie/';
 const INDEX = 'main/binary-riscv64/Packages.gz';
 
-/** One file of a package. */
-export type Tree = Readonly<Record<string, Uint8Array | string>>;
+/** A link of a package: to a target by name, or to another path's content. */
+export interface TreeLink {
+  readonly link: 'symbolic' | 'hard';
+  readonly target: string;
+}
+
+/** What a package puts at each path. */
+export type Tree = Readonly<Record<string, Uint8Array | string | TreeLink>>;
+
+/** What the index says that a package needs. */
+export type Dependencies = Readonly<Record<string, string>>;
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** A tar of regular files in the ustar format; a path over 100 bytes gets a GNU long name. */
+function isLink(content: Tree[string]): content is TreeLink {
+  return typeof content === 'object' && 'link' in content;
+}
+
+/** A tar in the ustar format; a path over 100 bytes gets a GNU long name. */
 export function makeTar(tree: Tree): Buffer {
   const parts: Buffer[] = [];
-  const append = (name: string, type: string, content: Uint8Array): void => {
+  const append = (name: string, type: string, content: Uint8Array, target = ''): void => {
     const header = Buffer.alloc(512);
     header.write(name.slice(0, 99), 0);
+    header.write('0000755', 100);
+    header.write(target, 157);
     header.write(content.length.toString(8).padStart(11, '0'), 124);
     header.write(type, 156);
     header.write('ustar  ', 257);
@@ -33,7 +48,12 @@ export function makeTar(tree: Tree): Buffer {
   for (const [path, content] of Object.entries(tree)) {
     const name = `./${path}`;
     if (name.length > 99) append('././@LongLink', 'L', Buffer.from(`${name}\0`));
-    append(name, '0', Buffer.from(content));
+    if (isLink(content)) {
+      const type = content.link === 'symbolic' ? '2' : '1';
+      append(name, type, Buffer.alloc(0), content.target);
+    } else {
+      append(name, '0', Buffer.from(content));
+    }
   }
   return Buffer.concat([...parts, Buffer.alloc(1024)]);
 }
@@ -124,9 +144,10 @@ export class DebianMirror {
 
   static async start(
     trees: Readonly<Record<string, Tree>> = standardTrees(),
+    dependencies: Dependencies = {},
   ): Promise<DebianMirror> {
     const mirror = new DebianMirror();
-    mirror.publish(trees);
+    mirror.publish(trees, dependencies);
     await new Promise<void>((resolve) => mirror.server.listen(0, '127.0.0.1', resolve));
     return mirror;
   }
@@ -140,7 +161,7 @@ export class DebianMirror {
     await new Promise((resolve) => this.server.close(resolve));
   }
 
-  private publish(trees: Readonly<Record<string, Tree>>): void {
+  private publish(trees: Readonly<Record<string, Tree>>, dependencies: Dependencies): void {
     const kernelName = `linux-image-${KERNEL_VERSION}`;
     const paragraphs = [
       `Package: linux-image-riscv64\nVersion: 1\nDepends: ${kernelName} (= 1)\n` +
@@ -152,6 +173,7 @@ export class DebianMirror {
       this.files.set(path, bytes);
       paragraphs.push(
         `Package: ${name}\nVersion: 1\nFilename: ${path}\n` +
+          (dependencies[name] === undefined ? '' : `Depends: ${dependencies[name]}\n`) +
           `Size: ${bytes.length}\nSHA256: ${sha256(bytes)}\n`,
       );
     }

@@ -27,7 +27,11 @@ const SILENT: Reporter = { stage: () => {}, progress: () => {}, note: () => {} }
  */
 export async function debianImage(
   t: ExecutionContext,
-  script: { readonly text: string; readonly folder: string } | null = null,
+  script: {
+    readonly text: string;
+    readonly folder: string;
+    readonly packages?: readonly string[];
+  } | null = null,
 ): Promise<DebianImage | null> {
   const chosen = process.env['LOCKSTEP_IMAGES'];
   if (chosen !== undefined && script === null) return findDebianImage(chosen);
@@ -39,6 +43,7 @@ export async function debianImage(
         cacheFolder,
         outputFolder: script?.folder ?? join(cacheFolder, IMAGE_NAME),
         keyring: DEBIAN_KEYRING,
+        packages: script?.packages ?? [],
         script: script === null ? null : Buffer.from(script.text),
         refresh: false,
       },

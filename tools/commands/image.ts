@@ -18,7 +18,7 @@ import { DEBIAN_KEYRING } from '../../lib/host/image/release.js';
 import type { Arguments, Command } from '../command.js';
 
 export const image: Command = {
-  usage: ['image [--mirror URL] [--script FILE] [--output DIR]'],
+  usage: ['image [--mirror URL] [--packages A,B] [--script FILE] [--output DIR]'],
   description:
     'Fetches the kernel, OpenSBI and busybox of Debian 13 for riscv64 from the Debian mirror that ' +
     'apt on this machine is configured with, verifies them against the signed index, and builds ' +
@@ -29,6 +29,11 @@ export const image: Command = {
     mirror: { type: 'string', value: 'URL', help: "a Debian mirror (default: apt's)" },
     cache: { type: 'string', value: 'DIR', help: 'where downloads are kept (~/.cache/lockstep)' },
     output: { type: 'string', value: 'DIR', help: `where the images go (CACHE/${IMAGE_NAME})` },
+    packages: {
+      type: 'string',
+      value: 'A,B',
+      help: 'Debian packages to put into the guest, with what they depend on; not configured',
+    },
     script: { type: 'string', value: 'FILE', help: 'a busybox script to run instead of a shell' },
     keyring: { type: 'string', value: 'FILE', help: `keys of the archive (${DEBIAN_KEYRING})` },
     refresh: { type: 'boolean', help: 'look for newer packages even if an image is there' },
@@ -44,6 +49,7 @@ export const image: Command = {
         cacheFolder,
         outputFolder: resolve(args.text('output') ?? join(cacheFolder, IMAGE_NAME)),
         keyring: args.text('keyring') ?? DEBIAN_KEYRING,
+        packages: [...new Set(args.list('packages'))].sort(),
         script: scriptFile === undefined ? null : await readScript(scriptFile),
         refresh: args.flag('refresh'),
       },

@@ -11,6 +11,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { LockstepError } from '../../base/error.js';
+import { resolvePackages } from './dependencies.js';
 import { downloadBytes, downloadFile, isFile, isNotThere } from './download.js';
 import {
   findPackage,
@@ -42,6 +43,8 @@ export interface ArchiveOptions {
   readonly mirror: string;
   readonly cacheFolder: string;
   readonly keyring: string;
+  /** Packages wanted in the guest; what they depend on comes along. */
+  readonly extra: readonly string[];
   /** Fetch the index even where the cached one would do. */
   readonly refresh: boolean;
 }
@@ -51,6 +54,8 @@ export interface FetchedPackages {
   readonly kernel: FetchedPackage;
   readonly firmware: FetchedPackage;
   readonly busybox: FetchedPackage;
+  /** Those asked for, and what they depend on. */
+  readonly extra: readonly FetchedPackage[];
   /** Point release of the index, such as 13.1. */
   readonly release: string;
   /** Null where the index's signature was checked, otherwise why not. */
@@ -67,6 +72,7 @@ interface Plan {
   readonly kernel: PackageRecord;
   readonly firmware: PackageRecord;
   readonly busybox: PackageRecord;
+  readonly extra: readonly PackageRecord[];
 }
 
 /** Fetches kernel, firmware and busybox, or finds them in the cache. */
@@ -80,10 +86,13 @@ export async function fetchPackages(
   if (plan.unchecked !== null) {
     reporter.note(`the index's signature is not checked: ${plan.unchecked}`);
   }
+  const extra: FetchedPackage[] = [];
+  for (const record of plan.extra) extra.push(await archive.fetch(record));
   return {
     kernel: await archive.fetch(plan.kernel),
     firmware: await archive.fetch(plan.firmware),
     busybox: await archive.fetch(plan.busybox),
+    extra,
     release: plan.release.version,
     unchecked: plan.unchecked,
   };
@@ -109,7 +118,7 @@ class DebianArchive {
       return null;
     }
     const plan = await this.plan(release, unchecked);
-    for (const record of [plan.kernel, plan.firmware, plan.busybox]) {
+    for (const record of [plan.kernel, plan.firmware, plan.busybox, ...plan.extra]) {
       if (!(await isFile(this.packagePath(record), record.expected))) return null;
     }
     return plan;
@@ -169,6 +178,7 @@ class DebianArchive {
       kernel: findPackage(index, kernelPackageName(metapackage)),
       firmware: findPackage(index, 'opensbi'),
       busybox: findPackage(index, 'busybox-static'),
+      extra: resolvePackages(index, this.options.extra),
     };
   }
 

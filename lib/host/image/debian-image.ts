@@ -14,11 +14,16 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { LockstepError } from '../../base/error.js';
 import { configuredMirror } from './apt-sources.js';
-import { fetchPackages, type FetchedPackages, type Reporter } from './debian-archive.js';
+import {
+  fetchPackages,
+  type FetchedPackage,
+  type FetchedPackages,
+  type Reporter,
+} from './debian-archive.js';
 import { isFile } from './download.js';
 import { buildInitramfs, INITRAMFS_VERSION, WANTED_MODULES } from './initramfs.js';
 import { selectModules } from './kernel-modules.js';
-import { extractPackage } from './package-archive.js';
+import { extractEntries, extractPackage, type PackageEntry } from './package-archive.js';
 
 export const IMAGE_NAME = 'debian-13-riscv64';
 const KERNEL = 'Image';
@@ -27,6 +32,8 @@ const INITRD = 'initrd.img';
 const MANIFEST = 'manifest.json';
 const FIRMWARE_PATH = 'usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin';
 const BUSYBOX_PATH = 'usr/bin/busybox';
+/** Nothing in the guest reads these; they would be most of what it unpacks. */
+const DOCUMENTATION = /^usr\/share\/(doc|info|lintian|locale|man)\//;
 /** An unpacked kernel has 31 MB. */
 const MAX_KERNEL_BYTES = 256 * 2 ** 20;
 
@@ -36,6 +43,8 @@ export interface DebianImageOptions {
   readonly cacheFolder: string;
   readonly outputFolder: string;
   readonly keyring: string;
+  /** Debian packages to unpack in the guest, with what they depend on. */
+  readonly packages: readonly string[];
   /** A busybox script that init runs instead of a shell; null for the shell. */
   readonly script: Uint8Array | null;
   /** Ask the mirror for a newer release even where everything is there. */
@@ -55,6 +64,8 @@ export interface ImageManifest {
   readonly initramfsVersion: number;
   /** SHA-256 of the script, or null. */
   readonly script: string | null;
+  /** Packages asked for beside kernel, firmware and busybox; absent for none. */
+  readonly wanted?: readonly string[];
   readonly packages: Readonly<
     Record<string, { readonly version: string; readonly sha256: string }>
   >;
@@ -105,6 +116,7 @@ export async function buildDebianImage(
     const present = await findDebianImage(options.outputFolder);
     if (
       present?.manifest.script === scriptHash &&
+      (present.manifest.wanted ?? []).join() === options.packages.join() &&
       present.manifest.initramfsVersion === INITRAMFS_VERSION
     ) {
       return present;
@@ -124,7 +136,8 @@ async function buildAnew(
 ): Promise<DebianImage> {
   const mirror = options.mirror?.replace(/\/+$/, '') ?? (await configuredMirror());
   const { cacheFolder, keyring, refresh } = options;
-  const packages = await fetchPackages({ mirror, cacheFolder, keyring, refresh }, reporter);
+  const extra = options.packages;
+  const packages = await fetchPackages({ mirror, cacheFolder, keyring, extra, refresh }, reporter);
   reporter.stage('unpacking');
   const files = await assemble(packages, options.script);
   reporter.stage('writing');
@@ -135,17 +148,16 @@ async function buildAnew(
     records[name] = { sha256: sha256(bytes), sizeBytes: bytes.length };
   }
   const { kernel, firmware, busybox } = packages;
+  const all = [kernel, firmware, busybox, ...packages.extra];
   const manifest: ImageManifest = {
     format: 1,
     release: packages.release,
     signature: packages.unchecked ?? 'checked',
     initramfsVersion: INITRAMFS_VERSION,
     script: scriptHash,
+    ...(extra.length === 0 ? {} : { wanted: extra }),
     packages: Object.fromEntries(
-      [kernel, firmware, busybox].map(({ name, version, expected }) => [
-        name,
-        { version, sha256: expected.sha256 },
-      ]),
+      all.map(({ name, version, expected }) => [name, { version, sha256: expected.sha256 }]),
     ),
     files: records,
   };
@@ -168,6 +180,7 @@ async function assemble(
       /^boot\/vmlinu[xz]-/.test(path) ||
       /^(usr\/)?lib\/modules\/[^/]+\/(modules\.builtin$|kernel\/.*\.ko)/.test(path),
   );
+  const extra = await guestFiles(packages.extra);
   const { image, kernelVersion } = takeKernel(fromKernel, kernel.name);
   const modules = await selectModules(
     modulePaths(fromKernel),
@@ -178,6 +191,7 @@ async function assemble(
     busybox: take(fromBusybox, BUSYBOX_PATH, busybox.name),
     kernelVersion,
     modules,
+    extra,
     script,
   });
   return new Map([
@@ -185,6 +199,18 @@ async function assemble(
     [FIRMWARE, take(fromFirmware, FIRMWARE_PATH, firmware.name)],
     [INITRD, initrd],
   ]);
+}
+
+/** What packages put into the guest; a path that two of them have is the later one's. */
+async function guestFiles(
+  packages: readonly FetchedPackage[],
+): Promise<ReadonlyMap<string, PackageEntry>> {
+  const files = new Map<string, PackageEntry>();
+  for (const { file } of packages) {
+    const entries = await extractEntries(file, (path) => !DOCUMENTATION.test(path));
+    for (const [path, entry] of entries) files.set(path, entry);
+  }
+  return files;
 }
 
 function take(files: ReadonlyMap<string, Uint8Array>, path: string, name: string): Uint8Array {

@@ -8,6 +8,7 @@
 
 import { writeCpio, type CpioEntry } from './cpio.js';
 import type { ModuleSet } from './kernel-modules.js';
+import type { PackageEntry } from './package-archive.js';
 
 /** Raised when INIT or the layout changes, so that images built before are built anew. */
 export const INITRAMFS_VERSION = 1;
@@ -77,6 +78,8 @@ export interface InitramfsParts {
   readonly busybox: Uint8Array;
   readonly kernelVersion: string;
   readonly modules: ModuleSet;
+  /** Files of further packages, by path; none where absent. */
+  readonly extra?: ReadonlyMap<string, PackageEntry>;
   /** Run by init instead of a shell; null for none. */
   readonly script: Uint8Array | null;
 }
@@ -98,7 +101,32 @@ export function buildInitramfs(parts: InitramfsParts): Uint8Array {
   if (parts.script !== null) {
     entries.push({ kind: 'file', path: 'script', mode: 0o755, bytes: parts.script });
   }
+  addPackageEntries(entries, parts.extra ?? new Map());
   return writeCpio(entries);
+}
+
+/**
+ * Packages of Debian 13 put everything below /usr, and their programs name the loader below /lib,
+ * which is /usr/lib there. Here /lib holds the kernel's modules, so it gets a link to the loader.
+ */
+function addPackageEntries(
+  entries: CpioEntry[],
+  packages: ReadonlyMap<string, PackageEntry>,
+): void {
+  const present = new Set(entries.map(({ path }) => path));
+  const add = (entry: CpioEntry): void => {
+    if (present.has(entry.path)) return;
+    present.add(entry.path);
+    entries.push(entry);
+  };
+  for (const [path, entry] of packages) {
+    path.split('/').forEach((_, index, parts) => {
+      if (index > 0) add({ kind: 'directory', path: parts.slice(0, index).join('/') });
+    });
+    add({ path, ...entry });
+    const loader = /^usr\/(lib\/ld-linux[^/]*)$/.exec(path)?.[1];
+    if (loader !== undefined) add({ kind: 'symlink', path: loader, target: `/${path}` });
+  }
 }
 
 function moduleEntries(folder: string, { modules, ...indexes }: ModuleSet): CpioEntry[] {

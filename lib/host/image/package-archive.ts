@@ -32,11 +32,28 @@ interface Member {
   readonly sizeBytes: number;
 }
 
+/** What a package puts at a path. Directories are implied by what lies in them. */
+export type PackageEntry =
+  | { readonly kind: 'file'; readonly mode: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'symlink'; readonly target: string };
+
 /** Regular files for which `wanted` says yes, by path without the leading `./`. */
 export async function extractPackage(
   path: string,
   wanted: (path: string) => boolean,
 ): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const [name, entry] of await extractEntries(path, wanted)) {
+    if (entry.kind === 'file') files.set(name, entry.bytes);
+  }
+  return files;
+}
+
+/** Files and symbolic links for which `wanted` says yes; a hard link is a file like the other. */
+export async function extractEntries(
+  path: string,
+  wanted: (path: string) => boolean,
+): Promise<Map<string, PackageEntry>> {
   const member = await findDataMember(path);
   const ending = member.name.slice('data.tar'.length);
   const program = DECOMPRESSORS[ending];
@@ -61,7 +78,7 @@ export async function extractPackage(
   const status = await exited;
   if (status !== 0) throw damaged(path, `${program}: ${complaint.trim() || `status ${status}`}`);
   reader.end();
-  return reader.files;
+  return reader.entries;
 }
 
 function damaged(path: string, why: string): LockstepError {
@@ -98,8 +115,9 @@ async function readText(file: FileHandle, offset: number, count: number): Promis
 
 /** What the reader is inside of: a header block, or the content of an entry. */
 interface Content {
-  readonly kind: 'keep' | 'skip' | 'long-name';
+  readonly kind: 'keep' | 'skip' | 'long-name' | 'long-target';
   readonly path: string;
+  readonly mode: number;
   readonly chunks: Uint8Array[];
   /** Bytes of content still to come, and of padding behind it. */
   left: number;
@@ -108,12 +126,13 @@ interface Content {
 
 /** A push parser of the ustar format with GNU long names, which is what dpkg writes. */
 class TarReader {
-  readonly files = new Map<string, Uint8Array>();
+  readonly entries = new Map<string, PackageEntry>();
   private readonly archive: string;
   private readonly wanted: (path: string) => boolean;
   private content: Content | null = null;
   private partialHeader = Buffer.alloc(0);
   private longName: string | null = null;
+  private longTarget: string | null = null;
 
   constructor(archive: string, wanted: (path: string) => boolean) {
     this.archive = archive;
@@ -151,13 +170,29 @@ class TarReader {
       throw damaged(this.archive, 'a file in it has an impossible size');
     }
     const type = header.toString('latin1', 156, 157);
-    const path = (this.longName ?? headerName(header)).replace(/^\.\//, '');
-    this.longName = null;
-    const isFile = type === '0' || type === '\0';
-    const kind = type === 'L' ? 'long-name' : isFile && this.wanted(path) ? 'keep' : 'skip';
     const padding = -sizeBytes & (TAR_BLOCK_BYTES - 1);
-    this.content = { kind, path, chunks: [], left: sizeBytes, padding };
+    const mode = Number.parseInt(header.toString('latin1', 100, 108), 8) & 0o7777;
+    const content = { path: '', mode, chunks: [], left: sizeBytes, padding };
+    if (type === 'L') this.content = { ...content, kind: 'long-name' };
+    else if (type === 'K') this.content = { ...content, kind: 'long-target' };
+    else this.content = { ...content, ...this.member(header, type) };
     if (sizeBytes === 0) this.close(this.content);
+  }
+
+  /** The path of an entry, and whether its content is wanted; links are noted here. */
+  private member(header: Buffer, type: string): Pick<Content, 'kind' | 'path'> {
+    const path = inPackage(this.longName ?? headerName(header));
+    const target = this.longTarget ?? headerText(header, 157, 257);
+    this.longName = null;
+    this.longTarget = null;
+    if (!this.wanted(path)) return { kind: 'skip', path };
+    if (type === '2') this.entries.set(path, { kind: 'symlink', target });
+    if (type === '1') {
+      const other = this.entries.get(inPackage(target));
+      if (other === undefined) throw damaged(this.archive, `${path} is a link to nothing`);
+      this.entries.set(path, other);
+    }
+    return { kind: type === '0' || type === '\0' ? 'keep' : 'skip', path };
   }
 
   /** Takes what belongs to the entry and returns the rest. */
@@ -175,17 +210,30 @@ class TarReader {
 
   private close(content: Content): void {
     const bytes = Buffer.concat(content.chunks);
-    if (content.kind === 'keep') this.files.set(content.path, bytes);
-    if (content.kind === 'long-name') this.longName = bytes.toString('utf8').replace(/\0.*$/s, '');
     this.content = null;
+    const { kind, path, mode } = content;
+    if (kind === 'keep') this.entries.set(path, { kind: 'file', mode, bytes });
+    if (kind === 'long-name') this.longName = untilZero(bytes);
+    if (kind === 'long-target') this.longTarget = untilZero(bytes);
   }
 }
 
+function untilZero(bytes: Buffer): string {
+  return bytes.toString('utf8').replace(/\0.*$/s, '');
+}
+
+function headerText(header: Buffer, start: number, end: number): string {
+  return untilZero(header.subarray(start, end));
+}
+
+/** A path as the package means it: below the root. */
+function inPackage(path: string): string {
+  return path.replace(/^\.?\//, '');
+}
+
 function headerName(header: Buffer): string {
-  const text = (start: number, end: number): string =>
-    header.toString('utf8', start, end).replace(/\0.*$/s, '');
-  const prefix = text(345, 500);
-  const name = text(0, 100);
+  const prefix = headerText(header, 345, 500);
+  const name = headerText(header, 0, 100);
   // GNU tar keeps other things where ustar has the prefix; its magic ends in a space.
   const hasPrefix = header.toString('latin1', 257, 263) === 'ustar\0' && prefix !== '';
   return hasPrefix ? `${prefix}/${name}` : name;

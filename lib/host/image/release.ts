@@ -108,7 +108,12 @@ export interface PackageRecord {
   /** Path below the mirror's root. */
   readonly path: string;
   readonly expected: Expected;
+  /** What must be there for it to work (Pre-Depends and Depends), as Debian writes it. */
   readonly depends: string;
+}
+
+export function hasPackage(index: string, name: string): boolean {
+  return findParagraph(index, name) !== undefined;
 }
 
 /** The package of that name in a Packages index; BAD_IMAGE where it is missing. */
@@ -121,7 +126,9 @@ export function findPackage(index: string, name: string): PackageRecord {
   if (version === undefined || path === undefined || sha256 === undefined || !(sizeBytes > 0)) {
     throw new LockstepError('BAD_IMAGE', `the mirror's index has no package ${name}`);
   }
-  const depends = paragraph?.get('Depends') ?? '';
+  const depends = [paragraph?.get('Pre-Depends'), paragraph?.get('Depends')]
+    .filter((text) => text !== undefined)
+    .join(', ');
   return { name, version, path, expected: { sha256, sizeBytes }, depends };
 }
 

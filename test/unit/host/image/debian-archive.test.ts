@@ -37,7 +37,13 @@ async function begin(
     await mirror.stop();
     await rm(cacheFolder, { recursive: true });
   });
-  const options = { mirror: mirror.url, cacheFolder, keyring: '/nonexistent', refresh: false };
+  const options = {
+    mirror: mirror.url,
+    cacheFolder,
+    keyring: '/nonexistent',
+    extra: [],
+    refresh: false,
+  };
   return { mirror, options, notes: new Notes() };
 }
 

@@ -19,6 +19,7 @@ import {
   DebianMirror,
   makeKernel,
   standardTrees,
+  type Dependencies,
   type Tree,
 } from '../../../support/debian-mirror.js';
 
@@ -27,8 +28,9 @@ const SILENT: Reporter = { stage: () => {}, progress: () => {}, note: () => {} }
 async function begin(
   t: ExecutionContext,
   trees: Record<string, Tree> = standardTrees(),
+  dependencies: Dependencies = {},
 ): Promise<{ mirror: DebianMirror; options: DebianImageOptions }> {
-  const mirror = await DebianMirror.start(trees);
+  const mirror = await DebianMirror.start(trees, dependencies);
   const folder = await mkdtemp(join(tmpdir(), 'lockstep-image-'));
   t.teardown(async () => {
     await mirror.stop();
@@ -39,6 +41,7 @@ async function begin(
     cacheFolder: join(folder, 'cache'),
     outputFolder: join(folder, 'image'),
     keyring: '/nonexistent',
+    packages: [],
     script: null,
     refresh: false,
   };
@@ -83,6 +86,28 @@ test('another script makes another image; a damaged file makes none', async (t) 
   t.not(scripted.manifest.files['initrd.img']?.sha256, plain.manifest.files['initrd.img']?.sha256);
   await writeFile(scripted.bios, 'damage');
   t.is(await findDebianImage(options.outputFolder), null);
+});
+
+test('packages come with what they need, below the right paths, without documentation', async (t) => {
+  const trees = {
+    ...standardTrees(),
+    tool: { 'usr/bin/tool': 'program', 'usr/share/doc/tool/copyright': 'words' },
+    library: {
+      'usr/lib/ld-linux-test.so.1': 'loader',
+      'usr/lib/a.so': { link: 'symbolic', target: 'a.so.1' },
+    },
+  } as const;
+  const { options } = await begin(t, trees, { tool: 'missing | library (>= 1)' });
+  const plain = await buildDebianImage(options, SILENT);
+  const image = await buildDebianImage({ ...options, packages: ['tool'] }, SILENT);
+  t.true(Object.keys(image.manifest.packages).includes('library'));
+  const initrd = (await readFile(image.initrd)).toString('latin1');
+  for (const path of ['usr/bin/tool', 'usr/lib/a.so', 'lib/ld-linux-test.so.1']) {
+    t.true(initrd.includes(`${path}\0`), path);
+  }
+  t.false(initrd.includes('copyright'));
+  const again = await buildDebianImage(options, SILENT);
+  t.deepEqual(again.manifest, plain.manifest);
 });
 
 test('a package without what it should hold is refused', async (t) => {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { LockstepError } from '../../../../lib/base/error.js';
-import { extractPackage } from '../../../../lib/host/image/package-archive.js';
+import { extractEntries, extractPackage } from '../../../../lib/host/image/package-archive.js';
 import { makePackage } from '../../../support/debian-mirror.js';
 
 const LONG = `usr/lib/${'long/'.repeat(30)}file`;
@@ -38,6 +38,30 @@ test('wanted files come out whole, also empty ones and those with long names', a
   t.is(Buffer.from(files.get('usr/bin/a') ?? []).toString(), 'first');
   t.is(files.get('empty')?.length, 0);
   t.deepEqual(files.get(LONG), Buffer.alloc(70_000, 7));
+});
+
+test('links and modes come out too; a hard link to nothing is damage', async (t) => {
+  const tree = {
+    'usr/bin/a': 'first',
+    'usr/bin/b': { link: 'hard', target: './usr/bin/a' },
+    'usr/lib/c.so': { link: 'symbolic', target: 'c.so.1' },
+  } as const;
+  const entries = await extractEntries(await put('links.deb', makePackage(tree)), () => true);
+  const first = { kind: 'file', mode: 0o755, bytes: Buffer.from('first') } as const;
+  t.deepEqual(
+    [...entries],
+    [
+      ['usr/bin/a', first],
+      ['usr/bin/b', first],
+      ['usr/lib/c.so', { kind: 'symlink', target: 'c.so.1' }],
+    ],
+  );
+  const dangling = makePackage({ a: { link: 'hard', target: './b' } });
+  const failure = await t.throwsAsync(
+    extractEntries(await put('dangling.deb', dangling), () => true),
+    { instanceOf: LockstepError },
+  );
+  t.is(failure.code, 'BAD_IMAGE');
 });
 
 test('a package that is cut short is refused, wherever it is cut', async (t) => {
