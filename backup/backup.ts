@@ -244,8 +244,9 @@ export class Backup implements RoleServices {
     if (message.epoch < this.core.figures().epoch) {
       this.options.node.metrics.add('lockstep_fenced_total', { what: 'batch' });
     }
-    this.meters.noteBatch(message, batches);
+    // The acknowledgement first: output waits for it, and nothing waits for what follows.
     this.driver.give(input);
+    this.meters.noteBatch(message, batches);
     this.slot.replica.released(message.releasedSeq);
     this.noteProgress(this.slot.replica);
   }

@@ -5,7 +5,9 @@
  * in a file where there is a state directory), feeds the machine, and knows which outputs the
  * primary has let out and which of the log's state hashes the machine has passed.
  *
- * Invariant: the machine is fed exactly what the tail holds, in the same order.
+ * Invariant: the machine is fed exactly what the tail holds, in the same order. It is fed a turn of
+ * the event loop later, when the acknowledgement is on its way: waking its thread first would have
+ * it compete for a processor with what output waits for.
  */
 
 import type { LogEntry, OutputStream } from '../lib/event/event.js';
@@ -44,6 +46,9 @@ export class Replica {
   lastCheckedStep = 0n;
   private readonly marks: Mark[] = [];
   private readonly checks: Check[] = [];
+  private unfed: LogEntry[] = [];
+  private readonly untold = new Map<OutputStream, bigint>();
+  private isScheduled = false;
 
   private constructor(parts: {
     hart: HartPort;
@@ -87,24 +92,26 @@ export class Replica {
     return new Replica({ hart, tail, files, histories });
   }
 
-  /** Keeps a batch and gives it to the machine. */
+  /** Keeps a batch, and gives it to the machine soon. */
   accept({ decoded, kept }: AcceptedBatch): void {
     this.tail.append(kept);
-    this.hart.host.feed(decoded.entries);
-    for (const entry of decoded.entries) this.note(entry);
+    for (const entry of decoded.entries) {
+      this.unfed.push(entry);
+      this.note(entry);
+    }
+    this.schedule();
   }
 
   /** Outputs marked up to entry `seq` have left the primary. */
   released(seq: bigint): void {
-    const last = new Map<OutputStream, bigint>();
     let count = 0;
     for (const mark of this.marks) {
       if (mark.seq > seq) break;
-      last.set(mark.stream, mark.offset);
+      this.untold.set(mark.stream, mark.offset);
       count += 1;
     }
     this.marks.splice(0, count);
-    for (const [stream, offset] of last) this.hart.host.released(stream, offset);
+    if (count > 0) this.schedule();
   }
 
   /** The machine has applied the log up to entry `seq`. */
@@ -128,6 +135,24 @@ export class Replica {
   async discard(): Promise<void> {
     await this.hart.discard();
     await this.files?.close();
+  }
+
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(() => {
+      this.isScheduled = false;
+      this.tellMachine();
+    });
+  }
+
+  private tellMachine(): void {
+    const { host } = this.hart;
+    const { unfed } = this;
+    this.unfed = [];
+    if (unfed.length > 0) host.feed(unfed);
+    for (const [stream, offset] of this.untold) host.released(stream, offset);
+    this.untold.clear();
   }
 
   private note({ seq, event }: LogEntry): void {

@@ -6,6 +6,7 @@
 import type { LockstepError } from '../lib/base/error.js';
 import type { MachineStop } from '../lib/machine/machine.js';
 import { PROTECTION_STATES, ROLES } from '../lib/metrics/catalogue.js';
+import type { Tally } from '../lib/metrics/registry.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
 import { publishHart, stepsBehind } from '../lib/node/hart-metrics.js';
 import { LogCounts } from '../lib/node/log-counts.js';
@@ -102,6 +103,7 @@ export class BackupMeters {
   primarySteps: readonly bigint[] = [];
   private readonly source: MeterSource;
   private readonly counts: LogCounts;
+  private readonly receivedBytes: Tally;
   /** Batches received and not applied, with the primary's clock when they were recorded. */
   private readonly unapplied: RecordedAt[] = [];
   private newestNs = 0n;
@@ -114,8 +116,10 @@ export class BackupMeters {
 
   constructor(source: MeterSource) {
     this.source = source;
-    this.counts = new LogCounts(source.node.metrics);
-    source.node.metrics.onSample(() => this.sample());
+    const { metrics } = source.node;
+    this.counts = new LogCounts(metrics);
+    this.receivedBytes = metrics.tally('lockstep_log_bytes_total', { direction: 'received' });
+    metrics.onSample(() => this.sample());
   }
 
   /** A promoted node's gauges are the primary's. */
@@ -138,13 +142,15 @@ export class BackupMeters {
   }
 
   noteBatch(message: Batch, batches: readonly AcceptedBatch[]): void {
-    const { metrics } = this.source.node;
     this.heard();
-    metrics.add('lockstep_log_bytes_total', { direction: 'received' }, message.data.length);
+    this.receivedBytes.sum += message.data.length;
     const { lastSeq, recordedNs } = message;
     this.newestNs = recordedNs;
     this.unapplied.push({ lastSeq, recordedNs });
-    for (const { decoded } of batches) this.counts.add(decoded.entries);
+    // The acknowledgement leaves at the end of this turn.
+    setImmediate(() => {
+      for (const { decoded } of batches) this.counts.add(decoded.entries);
+    });
     if (this.unapplied.length > 1024) this.lagSeconds();
   }
 

@@ -85,10 +85,10 @@ export class OutputGate {
     for (const { item, sinceMs } of this.takeReleased(this.outputs)) {
       const { stream } = item;
       this.count(stream, -item.bytes.length);
+      this.sink.publish(item);
       const delay = (nowMs - sinceMs) / 1000;
       this.metrics.observe('lockstep_output_commit_delay_seconds', { stream }, delay);
       this.metrics.add('lockstep_output_released_bytes_total', { stream }, item.bytes.length);
-      this.sink.publish(item);
     }
     for (const { item } of this.takeReleased(this.inputs)) this.sink.inputCommitted(item);
   }

@@ -9,7 +9,7 @@ import { present } from '../lib/base/assert.js';
 import { cutBatches, encodeBatch } from '../lib/event/batch.js';
 import type { LogEntry } from '../lib/event/event.js';
 import { sha256 } from '../lib/host/log-store/sha256.js';
-import type { NodeMetrics } from '../lib/metrics/registry.js';
+import type { NodeMetrics, Tally } from '../lib/metrics/registry.js';
 import { LogCounts } from '../lib/node/log-counts.js';
 import { newestStep, type LogTail } from '../lib/node/log-tail.js';
 import type { PrimaryInput } from '../lib/protocol/primary-contract.js';
@@ -18,18 +18,20 @@ type Recorded = Extract<PrimaryInput, { kind: 'recorded' | 'epoch-logged' }>;
 
 export class Recorder {
   private readonly tail: LogTail;
-  private readonly metrics: NodeMetrics;
   private readonly counts: LogCounts;
+  private readonly recordedBytes: Tally;
   private epoch = 0n;
 
   constructor(tail: LogTail, metrics: NodeMetrics) {
     this.tail = tail;
-    this.metrics = metrics;
     this.counts = new LogCounts(metrics);
+    this.recordedBytes = metrics.tally('lockstep_log_bytes_total', { direction: 'recorded' });
   }
 
   /** Appends entries to the log; gives what the core has to be told, in order. */
   record(entries: readonly LogEntry[]): Recorded[] {
+    // The socket is written to at the end of this turn; what nobody waits for comes after it.
+    setImmediate(() => this.counts.add(entries));
     return cutBatches(entries).flatMap((part) => this.recordBatch(part));
   }
 
@@ -41,9 +43,8 @@ export class Recorder {
     const encoded = encodeBatch(entries, this.epoch, this.tail.lastHash, sha256);
     const about = { recordedNs: process.hrtime.bigint(), step: newestStep(entries) };
     this.tail.append({ ...encoded, firstSeq: first.seq, lastSeq: last.seq, ...about });
-    this.counts.add(entries);
     const bytes = encoded.bytes.length;
-    this.metrics.add('lockstep_log_bytes_total', { direction: 'recorded' }, bytes);
+    this.recordedBytes.sum += bytes;
     const hasOutputMark = entries.some((entry) => entry.event.kind === 'output-mark');
     const { seq: firstSeq } = first;
     const { seq: lastSeq } = last;

@@ -23,6 +23,11 @@ const NANOSECONDS = 1e9;
 
 type PlainLabels = Record<string, string>;
 
+/** What has to be added to a counter. */
+export interface Tally {
+  sum: number;
+}
+
 export class NodeMetrics {
   readonly contentType: string;
   private readonly registry = new Registry();
@@ -52,6 +57,18 @@ export class NodeMetrics {
 
   add<N extends CounterName>(name: N, labels: LabelsOf<N>, amount = 1): void {
     if (amount > 0) present(this.counters.get(name), name).inc(plain(labels), amount);
+  }
+
+  /**
+   * A counter for where every microsecond counts: its sum is taken over before each rendering.
+   */
+  tally<N extends CounterName>(name: N, labels: LabelsOf<N>): Tally {
+    const tally = { sum: 0 };
+    this.onSample(() => {
+      this.add(name, labels, tally.sum);
+      tally.sum = 0;
+    });
+    return tally;
   }
 
   /** Brings a counter up to a total that is counted elsewhere; a smaller total is a new start. */

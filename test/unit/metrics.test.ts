@@ -69,6 +69,15 @@ test('a followed counter grows by differences and survives a new start of its so
   t.true((await metrics.render()).includes('lockstep_steps_total{hart="0",vm="m"} 11'));
 });
 
+test('a tally is taken over by its counter once, when somebody looks', async (t) => {
+  const metrics = nodeMetrics(t);
+  const tally = metrics.tally('lockstep_log_bytes_total', { direction: 'sent' });
+  tally.sum += 5;
+  tally.sum += 7;
+  t.regex(await metrics.render(), /lockstep_log_bytes_total\{direction="sent",vm="m"\} 12\n/);
+  t.is(tally.sum, 0);
+});
+
 test('samplers run once for a burst of scrapes', async (t) => {
   const metrics = nodeMetrics(t);
   let samples = 0;
