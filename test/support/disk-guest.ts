@@ -19,7 +19,7 @@ export const DISK_GUEST_LINES = 16;
 
 /** An ELF that makes `count` writes, a power of two; a line is printed 16 times. */
 export function diskGuest(count: number): Uint8Array {
-  const { bytes } = assemble(source(count, count / DISK_GUEST_LINES) + ROUTINES);
+  const { bytes } = assemble(START + source(count, count / DISK_GUEST_LINES) + ROUTINES);
   return elfOf({ segments: [[0x8000_0000n, bytes, 0x2_0000n]], symbols: [] });
 }
 
@@ -38,36 +38,6 @@ export function diskGuestContent(base: Uint8Array, count: number): Buffer {
 
 function source(count: number, period: number): string {
   return `
-    li s0, 0x10005000
-    li s1, 0x10000000
-    li s2, 0x80010000
-    li s3, 0x80011000
-    li s4, 0x80012000
-    li s5, 0x80013000
-    li s6, 0x80014000
-    sw zero,0x70(s0)
-    li t0, 1
-    sw t0,0x70(s0)
-    li t0, 3
-    sw t0,0x70(s0)
-    sw zero,0x24(s0)
-    li t0, 0x200
-    sw t0,0x20(s0)
-    li t0, 1
-    sw t0,0x24(s0)
-    sw t0,0x20(s0)
-    li t0, 11
-    sw t0,0x70(s0)
-    sw zero,0x30(s0)
-    li t0, 8
-    sw t0,0x38(s0)
-    sw s2,0x80(s0)
-    sw s3,0x90(s0)
-    sw s4,0xa0(s0)
-    li t0, 1
-    sw t0,0x44(s0)
-    li t0, 15
-    sw t0,0x70(s0)
     li s7, 0
     li s8, 0
     li s9, 0
@@ -182,4 +152,38 @@ const ROUTINES = `
     addi t1,t1,-4
     bge t1,zero,digit
     ret
+`;
+
+/** Brings the device up: s0 the device, s1 the UART, s2 to s4 the rings, s5 header, s6 data. */
+const START = `
+    li s0, 0x10005000
+    li s1, 0x10000000
+    li s2, 0x80010000
+    li s3, 0x80011000
+    li s4, 0x80012000
+    li s5, 0x80013000
+    li s6, 0x80014000
+    sw zero,0x70(s0)
+    li t0, 1
+    sw t0,0x70(s0)
+    li t0, 3
+    sw t0,0x70(s0)
+    sw zero,0x24(s0)
+    li t0, 0x200
+    sw t0,0x20(s0)
+    li t0, 1
+    sw t0,0x24(s0)
+    sw t0,0x20(s0)
+    li t0, 11
+    sw t0,0x70(s0)
+    sw zero,0x30(s0)
+    li t0, 8
+    sw t0,0x38(s0)
+    sw s2,0x80(s0)
+    sw s3,0x90(s0)
+    sw s4,0xa0(s0)
+    li t0, 1
+    sw t0,0x44(s0)
+    li t0, 15
+    sw t0,0x70(s0)
 `;
