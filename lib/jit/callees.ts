@@ -44,9 +44,9 @@ function inStatement(stmt: Stmt): readonly FunctionSignature[] {
     case 'store':
       return [...inside, SLOW_STORE];
     case 'amo':
-      return [...inside, IMPORTS.atomicAddress, IMPORTS.specialStore];
+      return [...inside, IMPORTS.atomicAddress];
     case 'system':
-      return [...inside, IMPORTS.atomicAddress, IMPORTS.specialStore, IMPORTS.zeroBlock];
+      return [...inside, IMPORTS.atomicAddress, IMPORTS.zeroBlock];
     default:
       return inside;
   }

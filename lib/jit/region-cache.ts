@@ -101,7 +101,7 @@ export class RegionCache implements RegionCompiler {
       here &&
       region.pages.every((page) => {
         const found = mmu.translate(page.virtualLow, page.virtualHigh, 'fetch');
-        return found.ok && this.ramPageOf(found.page) === page.ramPage;
+        return found >= 0 && this.ramPageOf(found) === page.ramPage;
       });
     if (!same) {
       if (++region.misfits > MISFITS_MAX) this.drop(region);
@@ -166,7 +166,7 @@ export class RegionCache implements RegionCompiler {
     if (known !== undefined) return known;
     if (pages.length === REGION_PAGES_MAX) return null;
     const found = this.hart.mmu.translate(virtualLow, virtualHigh, 'fetch');
-    const ramPage = found.ok ? this.ramPageOf(found.page) : -1;
+    const ramPage = found >= 0 ? this.ramPageOf(found) : -1;
     if (ramPage < 0) return null;
     const page = { virtualLow, virtualHigh, ramPage };
     pages.push(page);
@@ -178,7 +178,7 @@ export class RegionCache implements RegionCompiler {
     const { code, mmu } = this.hart;
     for (const page of pages) {
       if (!code.hasRoom(page.ramPage)) return false;
-      if (code.slotsOf(page.ramPage).fresh) mmu.flushWrites();
+      if (code.slotsOf(page.ramPage).fresh) mmu.cache.revokeWrites(page.ramPage);
     }
     const entriesLeft = REGION_ENTRIES - this.nextEntry + this.freeEntries.length;
     if (entriesLeft < region.entries.length || this.live >= REGIONS_MAX) this.clear();

@@ -317,7 +317,7 @@ export class CsrFile {
     const mode = value >> 60n;
     if (mode !== 0n && mode !== 8n && mode !== 9n) return 'none';
     this.put('satp', value & ~(0xffffn << 44n));
-    this.mmu.flush();
+    this.mmu.updateContext();
     return 'recheck';
   }
 }

@@ -2,12 +2,14 @@
  * Derived state: what a hart remembers only to be fast. It is never hashed, saved or sent, and
  * dropping any of it at any moment changes no result.
  *
- * Data TLB: four contexts (U, S, S with SUM, M) of `TLB_ENTRIES` direct-mapped entries, reads and
- * writes apart. An entry is {tag i64, addend i32, unused i32}: tag is the virtual page address,
- * host address = addend + low 32 bits of the virtual address. A write entry exists only while the
- * page is dirty and holds neither decoded code nor page tables, so that a hit may store at once.
+ * Data TLB: a context for M, and three (U, S, S with SUM) for each address space that is kept, of
+ * `TLB_ENTRIES` direct-mapped entries, reads and writes apart. An entry is {tag i64, addend i32,
+ * unused i32}: tag is the virtual page address, host address = addend + low 32 bits of the virtual
+ * address. A write entry exists only while the page is dirty and holds neither decoded code nor
+ * page tables, so that a hit may store at once.
  *
- * Fetch TLB: three contexts (U, S, M) of `FETCH_ENTRIES`: {tag i64, slot address i32, unused}.
+ * Fetch TLB: a context for M, and two (U, S) for each address space, of `FETCH_ENTRIES`:
+ * {tag i64, slot address i32, unused}.
  *
  * Decoded code: a page of guest code has one 8-byte slot per halfword and one slot behind the
  * last: {op u8, rd u8, rs1 u8, rs2 | compressed << 7, imm i32}. Op 0 is "not decoded yet".
@@ -20,9 +22,13 @@ const TLB_ENTRY_BYTES = 16;
 /** Offset of the write half from the read half of a context. */
 export const TLB_WRITE_OFFSET = TLB_ENTRIES * TLB_ENTRY_BYTES;
 export const TLB_CONTEXT_BYTES = 2 * TLB_WRITE_OFFSET;
-/** Matches no address: a masked address always has bits 3 to 11 clear. */
-export const TLB_EMPTY = -1n;
-export const DATA_CONTEXTS = { user: 0, supervisor: 1, supervisorSum: 2, machine: 3 } as const;
+/** Values of satp whose translations are kept at once. */
+export const ADDRESS_SPACES = 8;
+/** Data contexts of an address space. */
+export const DATA_CONTEXTS = { user: 0, supervisor: 1, supervisorSum: 2 } as const;
+export const SPACE_DATA_CONTEXTS = 3;
+/** Fetch contexts of an address space: U and S. */
+export const SPACE_FETCH_CONTEXTS = 2;
 
 export const FETCH_ENTRIES = 256;
 export const FETCH_CONTEXT_BYTES = FETCH_ENTRIES * TLB_ENTRY_BYTES;
@@ -74,7 +80,7 @@ export const MAILBOX = {
   value: 16,
   /** Changes whenever code addresses may mean something else: mapping or privilege. */
   epoch: 28,
-  /** 1 if the page of an atomic's address holds code or page tables. */
+  /** 1 if something was dropped for an atomic's store, so that running code must leave. */
   special: 24,
 } as const;
 const MAILBOX_BYTES = 64;
@@ -82,8 +88,11 @@ const MAILBOX_BYTES = 64;
 export function hartDerivedRegions(hart: number): readonly DerivedRegion[] {
   return [
     { name: `mailbox${hart}`, bytes: MAILBOX_BYTES },
-    { name: `tlb${hart}`, bytes: 4 * TLB_CONTEXT_BYTES },
-    { name: `fetch${hart}`, bytes: 3 * FETCH_CONTEXT_BYTES },
+    { name: `tlb${hart}`, bytes: (1 + ADDRESS_SPACES * SPACE_DATA_CONTEXTS) * TLB_CONTEXT_BYTES },
+    {
+      name: `fetch${hart}`,
+      bytes: (1 + ADDRESS_SPACES * SPACE_FETCH_CONTEXTS) * FETCH_CONTEXT_BYTES,
+    },
     { name: `cross${hart}`, bytes: CROSS_SLOT_COUNT * SLOT_BYTES },
     { name: `jump-cache${hart}`, bytes: JUMP_CACHE_ENTRIES * 16 },
     { name: `heat${hart}`, bytes: HEAT_COUNTERS * 2 },

@@ -94,6 +94,7 @@ export class Hart {
       changed: (page) => this.compiler?.dropPage(page) ?? false,
       cleared: () => this.compiler?.clear(),
     };
+    this.mmu.cache.onEpochsSpent = () => this.compiler?.clear();
     this.afterRestore();
   }
 
@@ -258,7 +259,7 @@ export class Hart {
       flags[page] = value & ~PAGE_DIRTY;
       pages.push(page);
     }
-    this.mmu.flushWrites();
+    this.mmu.cache.revokeAllWrites();
     return pages;
   }
 
@@ -282,8 +283,9 @@ export class Hart {
 
   /** Every store to the page of `physical` returns from `run`'s generated code. */
   watchPage(physical: number): void {
-    this.memory.addFlags(this.memory.pageOfHost(this.memory.hostOf(physical)), PAGE_WATCHED);
-    this.mmu.flushWrites();
+    const page = this.memory.pageOfHost(this.memory.hostOf(physical));
+    this.memory.addFlags(page, PAGE_WATCHED);
+    this.mmu.cache.revokeWrites(page);
   }
 
   /** Rebuilds everything derived, after the words or RAM were set from outside. */

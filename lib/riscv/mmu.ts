@@ -4,30 +4,20 @@
  *
  * The TLB is coherent: a guest can't see it. A page that was read as a page table is flagged and
  * gets no write entry, so every store to it comes here, and a store that changes a valid entry
- * drops everything derived. Entries that are not valid are never remembered.
+ * forgets what came from it: one virtual page if the table is a last-level one in one place of the
+ * address space, as kernels build them, else everything. Entries that are not valid are never
+ * remembered.
  */
 
-import {
-  DATA_CONTEXTS,
-  FETCH_CONTEXT_BYTES,
-  FETCH_ENTRIES,
-  MAILBOX,
-  TLB_CONTEXT_BYTES,
-  TLB_EMPTY,
-  TLB_ENTRIES,
-  TLB_WRITE_OFFSET,
-} from './derived.js';
+import { DATA_CONTEXTS, MAILBOX } from './derived.js';
 import { HART_WORD } from './hart-state.js';
 import { PAGE_DIRTY, PAGE_HAS_TABLES, PAGE_SPECIAL, type HartMemory } from './hart-memory.js';
 import type { Access, Pmp } from './pmp.js';
+import { MACHINE_CONTEXT, TranslationCache } from './translation-cache.js';
 
 /** Exception codes (privileged specification, table 14). */
 const ACCESS_FAULT = { fetch: 1, read: 5, write: 7 } as const;
 const PAGE_FAULT = { fetch: 12, read: 13, write: 15 } as const;
-
-/** What a walk says: the physical page, or the exception. */
-export type Translation =
-  { readonly ok: true; readonly page: number } | { readonly ok: false; readonly cause: number };
 
 const MSTATUS_SUM = 1 << 18;
 const MSTATUS_MXR = 1 << 19;
@@ -41,54 +31,40 @@ const U = 16;
 const A = 64;
 const D = 128;
 
+/** Pages that a leaf of each level covers. */
+const LEVEL_PAGES = [1, 512, 512 * 512, 512 * 512 * 512] as const;
+/** Where a table's entries don't name one virtual page each. */
+const NO_REGION = NaN;
+
 export class Mmu {
+  readonly cache: TranslationCache;
   private readonly memory: HartMemory;
   private readonly pmp: Pmp;
   private readonly halves: Uint32Array;
-  private readonly tlb: number;
-  private readonly fetch: number;
-  private readonly tlbWords: BigInt64Array;
-  private readonly fetchWords: BigInt64Array;
-  /** Raised whenever code addresses may mean something else. */
-  private epoch = 1;
-  /** Pages flagged as page tables since the last flush. */
+  /** Pages flagged as page tables since everything was forgotten. */
   private tablePages: number[] = [];
+  /** By RAM page: bits 21 and up of the addresses that a last-level table there translates. */
+  private readonly tableRegions: Float64Array;
+  private context = MACHINE_CONTEXT;
 
   constructor(memory: HartMemory, pmp: Pmp) {
     this.memory = memory;
     this.pmp = pmp;
     this.halves = memory.block.halves;
-    this.tlb = memory.layout.offsetOf(`tlb${memory.hart}`);
-    this.fetch = memory.layout.offsetOf(`fetch${memory.hart}`);
-    const buffer = memory.view.buffer;
-    this.tlbWords = new BigInt64Array(buffer, this.tlb, (4 * TLB_CONTEXT_BYTES) / 8);
-    this.fetchWords = new BigInt64Array(buffer, this.fetch, (3 * FETCH_CONTEXT_BYTES) / 8);
-    this.flush();
+    this.cache = new TranslationCache(memory.hart, memory.layout, memory.view.buffer);
+    this.tableRegions = new Float64Array(memory.pageFlags.length);
+    this.updateContext();
   }
 
-  /** Chooses the TLB contexts of the present privilege and mstatus; after every change of them. */
+  /** Chooses the contexts of the present satp, privilege and mstatus; after each change of them. */
   updateContext(): void {
     const { view, mailbox } = this.memory;
     const privilege = this.low('privilege');
-    const fetchIndex = privilege === 3 ? 2 : privilege;
-    view.setInt32(mailbox + MAILBOX.dataContext, this.dataContext(), true);
-    view.setInt32(
-      mailbox + MAILBOX.fetchContext,
-      this.fetch + fetchIndex * FETCH_CONTEXT_BYTES,
-      true,
-    );
+    this.cache.select(this.low('satp'), this.halves[HART_WORD.satp * 2 + 1] ?? 0);
+    this.context = this.dataContext();
+    view.setInt32(mailbox + MAILBOX.dataContext, this.cache.dataContext(this.context), true);
+    view.setInt32(mailbox + MAILBOX.fetchContext, this.cache.fetchContext(privilege), true);
     view.setInt32(mailbox + MAILBOX.cboAllowed, this.cboZeroAllowed() ? 1 : 0, true);
-    this.publishEpoch();
-  }
-
-  /** Epoch and privilege together say under which mapping code was found valid. */
-  private publishEpoch(): void {
-    const { view, mailbox } = this.memory;
-    view.setInt32(mailbox + MAILBOX.epoch, (this.epoch << 2) | this.low('privilege'), true);
-  }
-
-  private nextEpoch(): void {
-    this.epoch = (this.epoch + 1) & 0x1fffffff;
     this.publishEpoch();
   }
 
@@ -100,87 +76,87 @@ export class Mmu {
     return privilege === 1 || (this.low('senvcfg') & 0x80) !== 0;
   }
 
-  /** Drops every translation, and with it the reason to watch page tables. */
+  /** Forgets every translation, and with it the reason to watch page tables. */
   flush(): void {
-    this.tlbWords.fill(TLB_EMPTY);
-    this.fetchWords.fill(TLB_EMPTY);
+    this.cache.forget();
     for (const page of this.tablePages) {
       this.memory.pageFlags[page] = this.memory.flags(page) & ~PAGE_HAS_TABLES;
     }
     this.tablePages = [];
-    this.nextEpoch();
-  }
-
-  /** Drops the right to store without asking, in all contexts. */
-  flushWrites(): void {
-    for (let context = 0; context < 4; context++) {
-      const start = (context * TLB_CONTEXT_BYTES + TLB_WRITE_OFFSET) / 8;
-      this.tlbWords.fill(TLB_EMPTY, start, start + TLB_WRITE_OFFSET / 8);
-    }
+    this.publishEpoch();
   }
 
   flushFetch(): void {
-    this.fetchWords.fill(TLB_EMPTY);
-    this.nextEpoch();
+    this.cache.forgetFetches();
+    this.publishEpoch();
   }
 
-  /** Translates one access; fills nothing. */
-  translate(low: number, high: number, access: Access): Translation {
+  /** Translates one access: the physical page, or minus the exception code. Fills nothing. */
+  translate(low: number, high: number, access: Access): number {
     const privilege = access === 'fetch' ? this.low('privilege') : this.dataPrivilege();
-    const mode = this.halves[HART_WORD.satp * 2 + 1] ?? 0;
-    const levels = privilege === 3 ? 0 : mode >>> 28 === 8 ? 3 : mode >>> 28 === 9 ? 4 : 0;
-    const walked =
-      levels === 0
-        ? this.identity(low, high, access)
-        : this.walk([low, high], levels, { access, privilege });
-    if (walked.ok && !this.pmp.allows(walked.page, access, privilege)) {
-      return { ok: false, cause: ACCESS_FAULT[access] };
-    }
-    return walked;
+    const mode = privilege === 3 ? 0 : (this.halves[HART_WORD.satp * 2 + 1] ?? 0) >>> 28;
+    const page =
+      mode === 0
+        ? identity(low, high, access)
+        : this.walk(low, high, { levels: mode === 8 ? 3 : 4, access, privilege });
+    if (page >= 0 && !this.pmp.allows(page, access, privilege)) return -ACCESS_FAULT[access];
+    return page;
   }
 
   /** Remembers a translation of a RAM page for data; a write needs a page free of flags. */
   fillData(low: number, high: number, page: number, write: boolean): void {
-    const index = this.memory.pageOfHost(this.memory.hostOf(page * 4096));
-    if (write) {
-      if ((this.memory.flags(index) & PAGE_SPECIAL) !== 0) return;
-      this.memory.addFlags(index, PAGE_DIRTY);
+    const host = this.memory.hostOf(page * 4096);
+    const at = { low, high };
+    const delta = host - (low & ~0xfff);
+    if (!write) {
+      this.cache.fillRead(this.context, at, delta);
+      return;
     }
-    const entry =
-      this.memory.view.getInt32(this.memory.mailbox + MAILBOX.dataContext, true) +
-      (write ? TLB_WRITE_OFFSET : 0) +
-      (((low >>> 12) & (TLB_ENTRIES - 1)) << 4);
-    const virtualPage = low & ~0xfff;
-    const { view } = this.memory;
-    view.setInt32(entry, virtualPage, true);
-    view.setInt32(entry + 4, high, true);
-    view.setInt32(entry + 8, this.memory.hostOf(page * 4096) - virtualPage, true);
+    const index = this.memory.pageOfHost(host);
+    if ((this.memory.flags(index) & PAGE_SPECIAL) !== 0) return;
+    this.memory.addFlags(index, PAGE_DIRTY);
+    this.cache.fillWrite(this.context, at, delta, index);
   }
 
   fillFetch(low: number, high: number, slots: number): void {
-    const { view, mailbox } = this.memory;
-    const entry =
-      view.getInt32(mailbox + MAILBOX.fetchContext, true) +
-      (((low >>> 12) & (FETCH_ENTRIES - 1)) << 4);
-    view.setInt32(entry, low & ~0xfff, true);
-    view.setInt32(entry + 4, high, true);
-    view.setInt32(entry + 8, slots, true);
+    this.cache.fillFetch(this.low('privilege'), { low, high }, slots);
   }
 
   /**
-   * Before a store of `bytes` at `host` to a flagged page table. True if something derived was
-   * dropped, so that running code must look up its page again.
+   * Before a store of `bytes` at `host` to a flagged page table. True if running code must look up
+   * its page again.
    */
   beforeTableStore(host: number, bytes: number): boolean {
     const end = host + bytes;
+    let moved = false;
     // Host addresses may be above 2^31, which bit operations would make negative.
     for (let entry = host - (host % 8); entry < end; entry += 8) {
-      if ((this.memory.view.getUint8(entry) & V) !== 0) {
-        this.flush();
-        return true;
-      }
+      const old = this.memory.view.getUint8(entry);
+      if ((old & V) !== 0 && this.beforeEntryStore(entry, old)) moved = true;
     }
-    return false;
+    return moved;
+  }
+
+  private beforeEntryStore(host: number, old: number): boolean {
+    const page = this.memory.pageOfHost(host);
+    const region = this.tableRegions[page] ?? NO_REGION;
+    const isLeaf = (old & (R | X)) !== 0;
+    if (Number.isNaN(region) || !isLeaf) {
+      this.flush();
+      return true;
+    }
+    const index = (host - this.memory.hostOfPage(page)) >>> 3;
+    const high = Math.floor(region / 2048);
+    this.cache.forgetPage({ low: ((region - high * 2048) << 21) | (index << 12), high });
+    if ((old & X) === 0) return false;
+    this.cache.renewEpochs();
+    this.publishEpoch();
+    return true;
+  }
+
+  private publishEpoch(): void {
+    const { view, mailbox } = this.memory;
+    view.setInt32(mailbox + MAILBOX.epoch, this.cache.epoch(this.low('privilege')), true);
   }
 
   private low(field: keyof typeof HART_WORD): number {
@@ -190,60 +166,47 @@ export class Mmu {
   /** MPRV makes M mode access data as MPP would (privileged specification, 3.1.6.3). */
   private dataPrivilege(): number {
     const privilege = this.low('privilege');
+    if (privilege !== 3) return privilege;
     const status = this.low('mstatus');
-    return privilege === 3 && (status & MSTATUS_MPRV) !== 0 ? (status >>> 11) & 3 : privilege;
+    return (status & MSTATUS_MPRV) !== 0 ? (status >>> 11) & 3 : 3;
   }
 
   private dataContext(): number {
     const privilege = this.dataPrivilege();
+    if (privilege === 3) return MACHINE_CONTEXT;
+    if (privilege === 0) return DATA_CONTEXTS.user;
     const sum = (this.low('mstatus') & MSTATUS_SUM) !== 0;
-    const context =
-      privilege === 3
-        ? DATA_CONTEXTS.machine
-        : privilege === 0
-          ? DATA_CONTEXTS.user
-          : sum
-            ? DATA_CONTEXTS.supervisorSum
-            : DATA_CONTEXTS.supervisor;
-    return this.tlb + context * TLB_CONTEXT_BYTES;
-  }
-
-  /** Without paging an address is physical; above 2^56 there is nothing. */
-  private identity(low: number, high: number, access: Access): Translation {
-    if (high >>> 24 !== 0) return { ok: false, cause: ACCESS_FAULT[access] };
-    return { ok: true, page: (high >>> 0) * 2 ** 20 + (low >>> 12) };
+    return sum ? DATA_CONTEXTS.supervisorSum : DATA_CONTEXTS.supervisor;
   }
 
   private walk(
-    [low, high]: readonly [number, number],
-    levels: number,
-    request: { readonly access: Access; readonly privilege: number },
-  ): Translation {
-    const fault: Translation = { ok: false, cause: PAGE_FAULT[request.access] };
+    low: number,
+    high: number,
+    request: { readonly levels: number; readonly access: Access; readonly privilege: number },
+  ): number {
+    const { levels, access } = request;
+    const fault = -PAGE_FAULT[access];
     const extension = levels === 3 ? high >> 6 : high >> 15;
     if (extension !== 0 && extension !== -1) return fault;
-    const numbers = [
-      (low >>> 12) & 0x1ff,
-      (low >>> 21) & 0x1ff,
-      ((low >>> 30) | (high << 2)) & 0x1ff,
-      (high >>> 7) & 0x1ff,
-    ];
     const satp = HART_WORD.satp * 2;
     let table = (this.halves[satp] ?? 0) + ((this.halves[satp + 1] ?? 0) & 0xfff) * 2 ** 32;
     for (let level = levels - 1; level >= 0; level--) {
-      const address = table * 4096 + (numbers[level] ?? 0) * 8;
+      const address = table * 4096 + indexAt(level, low, high) * 8;
       if (!this.memory.inRam(address, 8) || !this.pmp.allows(table, 'read', 1)) {
-        return { ok: false, cause: ACCESS_FAULT[request.access] };
+        return -ACCESS_FAULT[access];
       }
       const host = this.memory.hostOf(address);
       const entry = this.memory.view.getUint32(host, true);
       const upper = this.memory.view.getUint32(host + 4, true);
-      this.watchTable(this.memory.pageOfHost(host));
+      const region = level === 0 ? high * 2048 + (low >>> 21) : NO_REGION;
+      this.watchTable(this.memory.pageOfHost(host), region);
       // Bits 54 to 63 belong to extensions that this machine does not have.
       if ((entry & V) === 0 || (entry & (R | W)) === W || upper >>> 22 !== 0) return fault;
       const page = (entry >>> 10) + upper * 2 ** 22;
       if ((entry & (R | X)) !== 0) {
-        return this.leaf({ entry, page, level, numbers }, request) ?? fault;
+        if (!this.permits(entry, access, request.privilege)) return fault;
+        const within = pageWithin(level, low, high);
+        return page % (LEVEL_PAGES[level] ?? 1) === 0 ? page + within : fault;
       }
       if ((entry & (U | A | D)) !== 0) return fault;
       table = page;
@@ -251,38 +214,58 @@ export class Mmu {
     return fault;
   }
 
-  private leaf(
-    found: {
-      readonly entry: number;
-      readonly page: number;
-      readonly level: number;
-      readonly numbers: readonly number[];
-    },
-    request: { readonly access: Access; readonly privilege: number },
-  ): Translation | null {
-    const { entry, level, numbers } = found;
+  private permits(entry: number, access: Access, privilege: number): boolean {
     const status = this.low('mstatus');
     const user = (entry & U) !== 0;
-    if (request.privilege === 0 && !user) return null;
-    if (request.privilege === 1 && user) {
-      if (request.access === 'fetch' || (status & MSTATUS_SUM) === 0) return null;
+    if (privilege === 0 && !user) return false;
+    if (privilege === 1 && user && (access === 'fetch' || (status & MSTATUS_SUM) === 0)) {
+      return false;
     }
     const readable = R | ((status & MSTATUS_MXR) !== 0 ? X : 0);
-    const needed = request.access === 'read' ? readable : request.access === 'write' ? W : X;
-    if ((entry & needed) === 0) return null;
+    const needed = access === 'read' ? readable : access === 'write' ? W : X;
+    if ((entry & needed) === 0) return false;
     // Svade: hardware never sets A or D (privileged specification, section 12.3.1).
-    if ((entry & A) === 0 || (request.access === 'write' && (entry & D) === 0)) return null;
-    const span = 2 ** (9 * level);
-    if (found.page % span !== 0) return null;
-    let page = found.page;
-    for (let lower = 0; lower < level; lower++) page += (numbers[lower] ?? 0) * 2 ** (9 * lower);
-    return { ok: true, page };
+    return (entry & A) !== 0 && (access !== 'write' || (entry & D) !== 0);
   }
 
-  private watchTable(page: number): void {
-    if ((this.memory.flags(page) & PAGE_HAS_TABLES) !== 0) return;
+  /** Flags a page as a table; one that serves in two places names no single virtual page. */
+  private watchTable(page: number, region: number): void {
+    if ((this.memory.flags(page) & PAGE_HAS_TABLES) !== 0) {
+      if (this.tableRegions[page] !== region) this.tableRegions[page] = NO_REGION;
+      return;
+    }
     this.memory.addFlags(page, PAGE_HAS_TABLES);
+    this.tableRegions[page] = region;
     this.tablePages.push(page);
-    this.flushWrites();
+    this.cache.revokeWrites(page);
   }
+}
+
+/** Without paging an address is physical; above 2^56 there is nothing. */
+function identity(low: number, high: number, access: Access): number {
+  if (high >>> 24 !== 0) return -ACCESS_FAULT[access];
+  return (high >>> 0) * 2 ** 20 + (low >>> 12);
+}
+
+/** The index into the table of a level (privileged specification, section 12.4). */
+function indexAt(level: number, low: number, high: number): number {
+  switch (level) {
+    case 0:
+      return (low >>> 12) & 0x1ff;
+    case 1:
+      return (low >>> 21) & 0x1ff;
+    case 2:
+      return ((low >>> 30) | (high << 2)) & 0x1ff;
+    default:
+      return (high >>> 7) & 0x1ff;
+  }
+}
+
+/** The 4 KiB page within a leaf of a level. */
+function pageWithin(level: number, low: number, high: number): number {
+  let page = 0;
+  for (let lower = 0; lower < level; lower++) {
+    page += indexAt(lower, low, high) * (LEVEL_PAGES[lower] ?? 1);
+  }
+  return page;
 }

@@ -62,7 +62,6 @@ export class SlowAccess {
     | 'readSlow'
     | 'writeSlow'
     | 'atomicAddress'
-    | 'specialStore'
     | 'fetchSlow'
     | 'decodeSlot'
     | 'fetchCross'
@@ -73,7 +72,6 @@ export class SlowAccess {
       writeSlow: (low = 0, high = 0, bytes = 0) => this.write(low, high, bytes),
       atomicAddress: (low = 0, high = 0, bytes = 0, write = 0) =>
         this.atomicAddress([low, high], bytes, write !== 0),
-      specialStore: (host = 0, bytes = 0) => this.specialStore(host >>> 0, bytes),
       fetchSlow: () => this.fetch(),
       decodeSlot: (slot = 0) => {
         this.code.decode(slot);
@@ -86,9 +84,9 @@ export class SlowAccess {
 
   /** Physical address of a virtual one, or -1 after a trap. */
   private physicalOf(low: number, high: number, access: Access): number {
-    const found = this.mmu.translate(low, high, access);
-    if (found.ok) return found.page * 4096 + (low & 0xfff);
-    this.raise(found.cause, join(low, high));
+    const page = this.mmu.translate(low, high, access);
+    if (page >= 0) return page * 4096 + (low & 0xfff);
+    this.raise(-page, join(low, high));
     return -1;
   }
 
@@ -221,19 +219,10 @@ export class SlowAccess {
     }
     this.mmu.fillData(low, high, Math.floor(physical / 4096), write);
     const host = this.memory.hostOf(physical);
-    const flags = this.memory.flags(this.memory.pageOfHost(host));
-    const special = write && (flags & PAGE_SPECIAL) !== 0;
+    // Dropping what comes from the bytes before an SC fails loses nothing but time.
+    const special = write && this.beforeStore(host, bytes) !== STATUS_DONE;
     this.memory.view.setInt32(this.memory.mailbox + MAILBOX.special, special ? 1 : 0, true);
     return host;
-  }
-
-  /** The store has happened already: a page table's old entry is unknown, so all is dropped. */
-  private specialStore(host: number, bytes: number): number {
-    const page = this.memory.pageOfHost(host);
-    this.memory.addFlags(page, PAGE_DIRTY);
-    this.code.invalidate(page, host, bytes);
-    if ((this.memory.flags(page) & PAGE_HAS_TABLES) !== 0) this.mmu.flush();
-    return STATUS_LEAVE;
   }
 
   private pc(): readonly [number, number] {
@@ -256,7 +245,7 @@ export class SlowAccess {
     }
     const slots = this.code.slotsOf(page);
     // Stores to the page must come here from now on.
-    if (slots.fresh) this.mmu.flushWrites();
+    if (slots.fresh) this.mmu.cache.revokeWrites(page);
     this.mmu.fillFetch(low, high, slots.address);
     return STATUS_DONE;
   }
@@ -286,17 +275,17 @@ export class SlowAccess {
       this.raise(EXCEPTION.illegalInstruction, this.instructionBits());
       return STATUS_TRAP;
     }
-    const found = this.mmu.translate(low, high, 'write');
-    if (!found.ok) {
-      this.raise(found.cause, join(low, high));
+    const page = this.mmu.translate(low, high, 'write');
+    if (page < 0) {
+      this.raise(-page, join(low, high));
       return STATUS_TRAP;
     }
-    const physical = found.page * 4096 + (low & 0xfc0);
+    const physical = page * 4096 + (low & 0xfc0);
     if (!this.memory.inRam(physical, 64)) {
       this.raise(EXCEPTION.storeAccess, join(low, high));
       return STATUS_TRAP;
     }
-    this.mmu.fillData(low, high, found.page, true);
+    this.mmu.fillData(low, high, page, true);
     const host = this.memory.hostOf(physical);
     const status = this.beforeStore(host, 64);
     for (let at = host; at < host + 64; at += 8) this.memory.view.setBigUint64(at, 0n, true);
@@ -314,8 +303,8 @@ export class SlowAccess {
     const address = join(low, high) + offset;
     const addressLow = Number(address & 0xffffffffn) | 0;
     const addressHigh = Number((address >> 32n) & 0xffffffffn) | 0;
-    const found = this.mmu.translate(addressLow, addressHigh, 'fetch');
-    const physical = found.ok ? found.page * 4096 + (addressLow & 0xfff) : 0;
+    const page = this.mmu.translate(addressLow, addressHigh, 'fetch');
+    const physical = page >= 0 ? page * 4096 + (addressLow & 0xfff) : 0;
     if (!this.memory.inRam(physical, 2)) return 0;
     return this.memory.view.getUint16(this.memory.hostOf(physical), true);
   }

@@ -34,8 +34,6 @@ export const IMPORTS = {
   writeSlow: slow('writeSlow', 3),
   /** (va low, va high, bytes, write): host address for LR, SC and AMO, or 0 after a trap. */
   atomicAddress: slow('atomicAddress', 4),
-  /** (host address, bytes): a store by SC or AMO hit a page with code or page tables. */
-  specialStore: slow('specialStore', 2),
   /** Fills the fetch TLB for pc. */
   fetchSlow: slow('fetchSlow', 0),
   /** (slot address): decodes the instruction of the slot. */

@@ -41,7 +41,7 @@ const read = (frame: AccessFrame, bytes: number): I64 =>
 const write = (frame: AccessFrame, bytes: number, value: I64): Stmt =>
   bytes === 4 ? i64.store32(frame.host, value) : i64.store(frame.host, value);
 
-/** Sets `host`, and `status` to 1 if the page holds code or page tables. */
+/** Sets `host`, and `status` to 1 if something was dropped for the store that follows. */
 function findHost(frame: AccessFrame, access: AtomicAccess, writes: boolean): readonly Stmt[] {
   const half = writes ? TLB_WRITE_OFFSET : 0;
   const { virtual, entry, host } = frame;
@@ -69,12 +69,9 @@ function findHost(frame: AccessFrame, access: AtomicAccess, writes: boolean): re
   ];
 }
 
-/** Behind a store to a special page: drop what was derived from it and leave. */
-function afterStore(frame: AccessFrame, bytes: number): Stmt {
-  return unlikely(frame.status, [
-    frame.slowCall(IMPORTS.specialStore, [frame.host, i32.const(bytes)]),
-    ...frame.onLeave(),
-  ]);
+/** Behind a store that made the hart drop something: running code may be part of it. */
+function afterStore(frame: AccessFrame): Stmt {
+  return unlikely(frame.status, frame.onLeave());
 }
 
 const reservation = (frame: AccessFrame): number => frame.address.hart + hartOffset('reservation');
@@ -121,7 +118,7 @@ function storeConditional(
       i64.store(ZERO, i64.const(0n), reservation(frame)),
     ]),
     ...registers.assign('rd', frame.target),
-    afterStore(frame, access.bytes),
+    afterStore(frame),
   ];
 }
 
@@ -141,6 +138,6 @@ function memoryOperation(
     set(frame.value, read(frame, access.bytes)),
     write(frame, access.bytes, access.value),
     ...registers.assign('rd', frame.value),
-    afterStore(frame, access.bytes),
+    afterStore(frame),
   ];
 }

@@ -23,8 +23,8 @@ const MPRV = 1n << 17n;
 /** The physical address, or minus the exception's code. */
 function translate({ mmu }: HartParts, virtual: bigint, access: Access): number {
   const low = Number(BigInt.asIntN(32, virtual));
-  const found = mmu.translate(low, Number(BigInt.asIntN(32, virtual >> 32n)), access);
-  return found.ok ? found.page * 4096 + (low & 0xfff) : -found.cause;
+  const page = mmu.translate(low, Number(BigInt.asIntN(32, virtual >> 32n)), access);
+  return page >= 0 ? page * 4096 + (low & 0xfff) : page;
 }
 
 function supervisor(tables: PageTables, parts = hartParts()): HartParts {
