@@ -29,6 +29,8 @@ export interface GuestRunOptions {
   readonly onEntries?: (entries: readonly LogEntry[]) => void;
   /** The machine is copied at the end; for a host that records. */
   readonly takesSnapshot?: boolean;
+  /** All state is hashed at the end. */
+  readonly hashesState?: boolean;
   /** Called once the machine is built, before it runs: its digest is known. */
   readonly onBuilt?: (digest: string) => void;
 }
@@ -42,6 +44,8 @@ export type GuestEnd =
 export interface GuestRunResult {
   readonly end: GuestEnd;
   readonly state: InspectionReport;
+  /** Over all words and pages at the end, null if nobody asked for it. */
+  readonly stateHash: bigint | null;
   readonly wallSeconds: number;
   /** Guest RAM, read after the end. */
   readonly ram: Uint8Array | null;
@@ -123,9 +127,10 @@ class GuestRun {
     const wallSeconds = (performance.now() - startMs) / 1000;
     if (end.kind === 'interrupted') host.pause();
     const state = await host.inspect();
+    const stateHash = this.options.hashesState === true ? await host.stateHash() : null;
     const ram = ramWanted === null ? null : await host.readRam(ramWanted.address, ramWanted.bytes);
     const snapshot = this.options.takesSnapshot === true ? (await host.snapshot()).bytes : null;
-    return { end, state, wallSeconds, ram, snapshot };
+    return { end, state, stateHash, wallSeconds, ram, snapshot };
   }
 
   async close(): Promise<void> {

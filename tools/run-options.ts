@@ -47,14 +47,14 @@ export function readConsole(args: Arguments): InputStream {
 }
 
 /** `state-hash STEP HASH`, the same line after a run, a recording and a replay. */
-export function stateHashLine(state: InspectionReport): string {
-  const hash = state.stateHash.toString(16).padStart(16, '0');
-  return `state-hash ${state.steps.join(',')} ${hash}\n`;
+export function stateHashLine(state: InspectionReport, hash: bigint): string {
+  return `state-hash ${state.steps.join(',')} ${hash.toString(16).padStart(16, '0')}\n`;
 }
 
 /** Prints and writes what the flags ask for, and gives the exit status. Errors: IO. */
 export async function reportRun(args: Arguments, result: GuestRunResult): Promise<number> {
-  if (args.flag('state-hash')) process.stdout.write(stateHashLine(result.state));
+  const { state, stateHash } = result;
+  if (stateHash !== null) process.stdout.write(stateHashLine(state, stateHash));
   const stats = args.text('stats');
   if (stats !== undefined) await writeWhole(stats, statsText(result));
   return statusOfEnd(result.end);

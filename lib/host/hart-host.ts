@@ -103,8 +103,7 @@ export class HartHost {
    * reject with their code (BAD_IMAGE, USAGE, BAD_SNAPSHOT, IO).
    */
   static async start(options: HartHostOptions): Promise<HartHost> {
-    // Branch hints speed the engine up and have no effect on results. V8 reads the flag when a
-    // module is compiled, so it is set before the worker exists.
+    // For speed only. V8 reads it when a module is compiled, so it is set before the worker is.
     setFlagsFromString('--experimental-wasm-branch-hinting');
     const buffer = createControlBuffer();
     const control = viewControl(buffer);
@@ -200,7 +199,14 @@ export class HartHost {
     return answer.outputs;
   }
 
-  /** Counters, words and a hash over the whole state between two slices. */
+  /** Hash over all words and over all RAM pages that are not zero, between two slices. */
+  async stateHash(): Promise<bigint> {
+    const answer = await this.ask((request) => ({ kind: 'hash-state', request }));
+    assert(answer.kind === 'state-hash', `hash-state answered by ${answer.kind}`);
+    return answer.hash;
+  }
+
+  /** Counters and words between two slices. */
   async inspect(): Promise<InspectionReport> {
     const answer = await this.ask((request) => ({ kind: 'inspect', request }));
     assert(answer.kind === 'inspection', `inspect answered by ${answer.kind}`);

@@ -18,6 +18,7 @@ import { RecordSession } from '../session/record-session.js';
 import { ReplaySession } from '../session/replay-session.js';
 import { freshState, type SessionState } from '../session/session-state.js';
 import { restoreSnapshot } from '../session/snapshot.js';
+import { hashWholeState } from '../session/state-check.js';
 import {
   CONTROL,
   packError,
@@ -296,6 +297,8 @@ export class HartLoop {
       }
       case 'inspect':
         return { kind: 'inspection', inspection: inspectMachine(this.machine, this.lastSeq()) };
+      case 'hash-state':
+        return { kind: 'state-hash', hash: hashWholeState(this.machine) };
       case 'read-ram':
         return { kind: 'ram', bytes: readRam(this.machine, order) };
       default:

@@ -78,8 +78,6 @@ export interface InspectionReport {
   readonly retired: readonly bigint[];
   readonly time: bigint;
   readonly stopped: MachineStop | null;
-  /** Hash over all words and over all RAM pages that are not zero. */
-  readonly stateHash: bigint;
   /** The words that are not zero, by name. */
   readonly words: readonly (readonly [name: string, value: bigint])[];
 }
@@ -99,6 +97,7 @@ export type Order =
   | { readonly kind: 'promote'; readonly request: number; readonly epoch: bigint }
   | { readonly kind: 'snapshot'; readonly request: number }
   | { readonly kind: 'inspect'; readonly request: number }
+  | { readonly kind: 'hash-state'; readonly request: number }
   | { readonly kind: 'outputs'; readonly request: number }
   | {
       readonly kind: 'read-ram';
@@ -141,6 +140,7 @@ export type Answer =
   | { readonly kind: 'promoted'; readonly promotion: PromotionReport }
   | { readonly kind: 'snapshot'; readonly snapshot: SnapshotReport }
   | { readonly kind: 'inspection'; readonly inspection: InspectionReport }
+  | { readonly kind: 'state-hash'; readonly hash: bigint }
   | { readonly kind: 'outputs'; readonly outputs: readonly StreamTail[] }
   | { readonly kind: 'ram'; readonly bytes: Uint8Array };
 

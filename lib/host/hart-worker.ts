@@ -10,8 +10,9 @@ import { present } from '../base/assert.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
 import type { EngineOptions } from '../machine/engine.js';
 import type { Machine } from '../machine/machine.js';
-import type { Disk } from '../device/disk.js';
+import type { MachinePorts } from '../machine/riscv-machine.js';
 import { HartLoop } from './hart-loop.js';
+import { runningSha256 } from './log-store/sha256.js';
 import { packError, type Report, type WorkerStart } from './hart-messages.js';
 import { openDisk } from './overlay-file.js';
 
@@ -19,7 +20,7 @@ type Factory = (
   config: MachineConfig,
   images: MachineImages,
   engine: EngineOptions,
-  disks: readonly Disk[],
+  ports: MachinePorts,
 ) => Machine;
 
 /** A module that makes machines; tests bring their own. */
@@ -34,8 +35,8 @@ try {
   const start = workerData as WorkerStart;
   const module = (await import(start.machineFactory)) as FactoryModule;
   const create = present(module.createMachine ?? module.createRiscvMachine, 'machine factory');
-  const disks = start.disks.map(openDisk);
-  new HartLoop(start, create(start.config, start.images, start.engine, disks), port).run();
+  const ports = { disks: start.disks.map(openDisk), sha256: runningSha256() };
+  new HartLoop(start, create(start.config, start.images, start.engine, ports), port).run();
 } catch (error) {
   port.postMessage({ kind: 'fatal', error: packError(error) } satisfies Report);
 }

@@ -1,5 +1,5 @@
 /**
- * Looking at a machine between two slices: counters, words, a hash over everything, and RAM.
+ * Looking at a machine between two slices: counters, words and RAM.
  * Nothing here changes the machine.
  */
 
@@ -8,7 +8,6 @@ import { OUTPUT_STREAMS } from '../event/event.js';
 import { RAM_BASE } from '../machine/config.js';
 import type { Machine } from '../machine/machine.js';
 import type { ReplaySession } from '../session/replay-session.js';
-import { hashWholeState } from '../session/state-check.js';
 import type { InspectionReport, StreamTail } from './hart-messages.js';
 
 const PAGE_BYTES = 4096;
@@ -27,7 +26,6 @@ export function inspectMachine(machine: Machine, seq: bigint): InspectionReport 
     retired: [machine.retired(0)],
     time: machine.time(0),
     stopped: machine.stopped(),
-    stateHash: hashWholeState(machine),
     words,
   };
 }

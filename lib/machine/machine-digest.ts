@@ -3,19 +3,25 @@
  * with different digests refuse each other.
  */
 
-import { Sha256 } from '../base/sha256.js';
 import type { MemoryLayout } from '../memory/layout.js';
 import type { MachineConfig, MachineImages } from './config.js';
 
 /** Raised when the same state would run differently than before (docs/DETERMINISM.md). */
 const BEHAVIOUR_VERSION = 1;
 
+/** SHA-256 as it goes along; the host's own is thirty times as fast as `lib/base/sha256.ts`. */
+export interface RunningSha256 {
+  update(bytes: Uint8Array): unknown;
+  /** The digest as 64 hexadecimal digits; the object is spent. */
+  hex(): string;
+}
+
 export function machineDigest(
   layout: MemoryLayout,
   config: MachineConfig,
   images: MachineImages,
+  hash: RunningSha256,
 ): string {
-  const hash = new Sha256();
   const text = (line: string): void => {
     hash.update(Uint8Array.from(line, (character) => character.charCodeAt(0) & 0xff));
   };

@@ -7,6 +7,7 @@
 
 import { assert, present, unreachable } from '../base/assert.js';
 import { LockstepError } from '../base/error.js';
+import { Sha256 } from '../base/sha256.js';
 import type { InputEvent, InputStream, OutputStream, Point } from '../event/event.js';
 import type { Disk } from '../device/disk.js';
 import { PAGE_BYTES, WASM_PAGE_BYTES, planLayout, type MemoryLayout } from '../memory/layout.js';
@@ -23,7 +24,7 @@ import { RamDma } from './dma.js';
 import { compilerOf, DEFAULT_ENGINE, type EngineOptions } from './engine.js';
 import { planLoad, type LoadPlan } from './loader.js';
 import { MACHINE_SPEC, MachineState } from './machine-state.js';
-import { machineDigest } from './machine-digest.js';
+import { machineDigest, type RunningSha256 } from './machine-digest.js';
 import type {
   FrameRoom,
   Machine,
@@ -42,15 +43,22 @@ declare const WebAssembly: {
 };
 
 /** `disks` are those of the configuration, in their order, as they are at power-on. */
+/** What a machine gets from its host, beside what it is made of. */
+export interface MachinePorts {
+  /** One for each of the configuration. */
+  readonly disks?: readonly Disk[];
+  readonly sha256?: RunningSha256;
+}
+
 export function createRiscvMachine(
   config: MachineConfig,
   images: MachineImages,
   engine: EngineOptions = DEFAULT_ENGINE,
-  disks: readonly Disk[] = [],
+  { disks = [], sha256 = new Sha256() }: MachinePorts = {},
 ): Machine {
   checkConfig(config);
   assert(disks.length === config.disks.length, `${disks.length} of ${config.disks.length} disks`);
-  return new RiscvMachine({ config, images, engine, disks });
+  return new RiscvMachine({ config, images, engine, disks, sha256 });
 }
 
 interface Parts {
@@ -58,6 +66,7 @@ interface Parts {
   readonly images: MachineImages;
   readonly engine: EngineOptions;
   readonly disks: readonly Disk[];
+  readonly sha256: RunningSha256;
 }
 
 class RiscvMachine implements Machine {
@@ -76,7 +85,7 @@ class RiscvMachine implements Machine {
   private readonly output = new OutputBuffer();
   private interrupts: TakenInterrupt[] = [];
 
-  constructor({ config, images, engine, disks }: Parts) {
+  constructor({ config, images, engine, disks, sha256 }: Parts) {
     this.config = config;
     this.hartCount = config.harts;
     this.ramPageCount = config.memoryBytes / PAGE_BYTES;
@@ -91,7 +100,7 @@ class RiscvMachine implements Machine {
     const pages = this.layout.totalBytes / WASM_PAGE_BYTES;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.buffer = memory.buffer;
-    this.digest = machineDigest(this.layout, config, images);
+    this.digest = machineDigest(this.layout, config, images, sha256);
     const block = (spec: WordBlockSpec): WordBlock =>
       new WordBlock(spec, this.buffer, this.layout.offsetOf(spec.name));
     this.state = new MachineState(block(MACHINE_SPEC));

@@ -43,6 +43,7 @@ export const record: Command = {
           clock: readClock(args, 'host'),
           untilStep: args.count('until') ?? null,
           console: readConsole(args),
+          hashesState: args.flag('state-hash'),
           onBuilt: (digest) => log.begin(digest),
           onEntries: (entries) => log.append(entries),
         },

@@ -88,8 +88,9 @@ async function replayLog(args: Arguments): Promise<number> {
     }
     await feed.run(host);
     const state = await host.inspect();
+    const stateHash = await host.stateHash();
     if (args.flag('output')) await writeOutput(host);
-    return report(args, feed, state, continued?.departsAt ?? null);
+    return report(args, feed, { state, stateHash, departsAt: continued?.departsAt ?? null });
   } finally {
     feed.close();
     await host.stop();
@@ -165,9 +166,13 @@ async function writeOutput(host: HartHost): Promise<void> {
 function report(
   args: Arguments,
   feed: ReplayFeed,
-  state: InspectionReport,
-  departsAt: bigint | null,
+  result: {
+    readonly state: InspectionReport;
+    readonly stateHash: bigint;
+    readonly departsAt: bigint | null;
+  },
 ): number {
+  const { state, stateHash, departsAt } = result;
   const { wallSeconds, tornBytes } = feed;
   if (tornBytes > 0) {
     process.stderr.write(`lockstep: a torn tail of ${tornBytes} bytes is left out\n`);
@@ -175,21 +180,20 @@ function report(
   const steps = state.steps[0] ?? 0n;
   const checks = feed.checksUpTo(state.seq);
   if (args.flag('json')) {
-    const hash = state.stateHash.toString(16).padStart(16, '0');
     const { seq, stopped, time } = state;
     const retired = state.retired[0] ?? 0n;
-    const result = {
+    const answer = {
       seq,
       steps,
       retired,
       time,
       checks,
-      stateHash: hash,
+      stateHash: stateHash.toString(16).padStart(16, '0'),
       stopped,
       wallSeconds,
       ...(departsAt === null ? {} : { departsAt }),
     };
-    process.stdout.write(`${toJsonLine(result)}\n`);
+    process.stdout.write(`${toJsonLine(answer)}\n`);
     return 0;
   }
   const speed = wallSeconds > 0 ? (Number(steps) / wallSeconds / 1e6).toFixed(1) : '-';
@@ -197,6 +201,6 @@ function report(
     `lockstep: replayed to entry ${state.seq}, step ${steps}; ${checks} state checks equal; ` +
       `${wallSeconds.toFixed(2)} s, ${speed} million steps/s\n`,
   );
-  if (args.flag('state-hash')) process.stdout.write(stateHashLine(state));
+  if (args.flag('state-hash')) process.stdout.write(stateHashLine(state, stateHash));
   return 0;
 }

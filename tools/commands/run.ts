@@ -67,6 +67,7 @@ export const run: Command = {
         // A machine that is copied counts its log, though nobody keeps it.
         role: takesSnapshot ? { kind: 'record', epoch: 1n, firstSeq: 1n } : { kind: 'free' },
         takesSnapshot,
+        hashesState: args.flag('state-hash'),
         clock: readClock(args, reproducible ? 'steps' : 'host'),
         untilStep: args.count('until') ?? null,
         console: readConsole(args),

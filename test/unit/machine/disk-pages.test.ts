@@ -23,12 +23,9 @@ function machineWithDisks() {
   const disks = SECTORS.map((sectors) => ({ sizeBytes: sectors * 512, sha256: '11'.repeat(32) }));
   const images = { bios: null, kernel: elfOf(), initrd: null };
   const config = { ...configOf(MEMORY), disks };
-  const machine = createRiscvMachine(
-    config,
-    images,
-    DEFAULT_ENGINE,
-    made.map(({ disk }) => disk),
-  );
+  const machine = createRiscvMachine(config, images, DEFAULT_ENGINE, {
+    disks: made.map(({ disk }) => disk),
+  });
   return { machine, first: made[0]?.disk, second: made[1]?.disk, storage: made[0]?.storage };
 }
 
@@ -85,9 +82,9 @@ test('more blocks than a check takes are left for the next', (t) => {
   const { disk } = memoryDisk(sectors);
   const disks = [{ sizeBytes: sectors * 512, sha256: '11'.repeat(32) }];
   const images = { bios: null, kernel: elfOf(), initrd: null };
-  const machine = createRiscvMachine({ ...configOf(MEMORY), disks }, images, DEFAULT_ENGINE, [
-    disk,
-  ]);
+  const machine = createRiscvMachine({ ...configOf(MEMORY), disks }, images, DEFAULT_ENGINE, {
+    disks: [disk],
+  });
   machine.takeDirtyPages();
   disk.zero(0, sectors);
   const counts = [machine.takeDirtyPages().length];

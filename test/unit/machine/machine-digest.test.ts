@@ -4,6 +4,7 @@
  */
 
 import test from 'ava';
+import { Sha256 } from '../../../lib/base/sha256.js';
 import type { MachineConfig, MachineImages } from '../../../lib/machine/config.js';
 import { machineDigest } from '../../../lib/machine/machine-digest.js';
 import { createRiscvMachine } from '../../../lib/machine/riscv-machine.js';
@@ -44,10 +45,12 @@ test('every part of a machine changes its digest', (t) => {
     { bios: Uint8Array.of(1, 2), kernel: null, initrd: Uint8Array.of(3) },
   ];
   const digests = [
-    machineDigest(LAYOUT, config, IMAGES),
-    machineDigest(OTHER, config, IMAGES),
-    ...configs.map((change) => machineDigest(LAYOUT, { ...config, ...change }, IMAGES)),
-    ...images.map((other) => machineDigest(LAYOUT, config, other)),
+    machineDigest(LAYOUT, config, IMAGES, new Sha256()),
+    machineDigest(OTHER, config, IMAGES, new Sha256()),
+    ...configs.map((change) =>
+      machineDigest(LAYOUT, { ...config, ...change }, IMAGES, new Sha256()),
+    ),
+    ...images.map((other) => machineDigest(LAYOUT, config, other, new Sha256())),
   ];
   t.is(new Set(digests).size, digests.length);
   for (const digest of digests) t.regex(digest, /^[0-9a-f]{64}$/);
