@@ -31,6 +31,7 @@ export async function debianImage(
     readonly text: string;
     readonly folder: string;
     readonly packages?: readonly string[];
+    readonly rootDiskBytes?: number;
   } | null = null,
 ): Promise<DebianImage | null> {
   const chosen = process.env['LOCKSTEP_IMAGES'];
@@ -44,6 +45,7 @@ export async function debianImage(
         outputFolder: script?.folder ?? join(cacheFolder, IMAGE_NAME),
         keyring: DEBIAN_KEYRING,
         packages: script?.packages ?? [],
+        rootDiskBytes: script?.rootDiskBytes ?? null,
         script: script === null ? null : Buffer.from(script.text),
         refresh: false,
       },

@@ -18,12 +18,14 @@ import { DEBIAN_KEYRING } from '../../lib/host/image/release.js';
 import type { Arguments, Command } from '../command.js';
 
 export const image: Command = {
-  usage: ['image [--mirror URL] [--packages A,B] [--script FILE] [--output DIR]'],
+  usage: ['image [--packages A,B] [--root-disk SIZE] [--script FILE] [--output DIR]'],
   description:
     'Fetches the kernel, OpenSBI and busybox of Debian 13 for riscv64 from the Debian mirror that ' +
     'apt on this machine is configured with, verifies them against the signed index, and builds ' +
     'an initial RAM file system that runs a script or a shell and then switches the machine off. ' +
     'What is there already is not fetched again.\n' +
+    'With --root-disk the guest lives on an ext4 disk instead, made without root by e2fsprogs: ' +
+    'its packages are unpacked but not configured, and its init does the same.\n' +
     'In the guest, lockstep.run="COMMANDS" on the kernel command line runs commands instead.',
   options: {
     mirror: { type: 'string', value: 'URL', help: "a Debian mirror (default: apt's)" },
@@ -34,6 +36,11 @@ export const image: Command = {
       value: 'A,B',
       help: 'Debian packages to put into the guest, with what they depend on; not configured',
     },
+    'root-disk': {
+      type: 'string',
+      value: 'SIZE',
+      help: 'make a root disk of that size; packages and script go there',
+    },
     script: { type: 'string', value: 'FILE', help: 'a busybox script to run instead of a shell' },
     keyring: { type: 'string', value: 'FILE', help: `keys of the archive (${DEBIAN_KEYRING})` },
     refresh: { type: 'boolean', help: 'look for newer packages even if an image is there' },
@@ -42,24 +49,30 @@ export const image: Command = {
   async run(args: Arguments): Promise<number> {
     const cacheFolder = resolve(args.text('cache') ?? defaultCacheFolder());
     const scriptFile = args.text('script');
+    const rootDiskBytes = args.size('root-disk') ?? null;
+    const folderName = rootDiskBytes === null ? IMAGE_NAME : `${IMAGE_NAME}-root`;
     const reporter = new TerminalReporter(process.stderr);
     const built = await buildDebianImage(
       {
         mirror: args.text('mirror') ?? null,
         cacheFolder,
-        outputFolder: resolve(args.text('output') ?? join(cacheFolder, IMAGE_NAME)),
+        outputFolder: resolve(args.text('output') ?? join(cacheFolder, folderName)),
         keyring: args.text('keyring') ?? DEBIAN_KEYRING,
+        rootDiskBytes,
         packages: [...new Set(args.list('packages'))].sort(),
         script: scriptFile === undefined ? null : await readScript(scriptFile),
         refresh: args.flag('refresh'),
       },
       reporter,
     ).finally(() => reporter.end());
-    const { kernel, bios, initrd, manifest } = built;
+    const { kernel, bios, initrd, disk, manifest } = built;
     if (args.flag('json')) {
-      process.stdout.write(`${JSON.stringify({ kernel, bios, initrd, manifest }, null, 2)}\n`);
+      process.stdout.write(
+        `${JSON.stringify({ kernel, bios, initrd, disk, manifest }, null, 2)}\n`,
+      );
     } else {
-      process.stdout.write(`--bios ${bios} --kernel ${kernel} --initrd ${initrd}\n`);
+      const onDisk = disk === null ? '' : ` --disk ${disk} --append root=/dev/vda`;
+      process.stdout.write(`--bios ${bios} --kernel ${kernel} --initrd ${initrd}${onDisk}\n`);
     }
     return 0;
   },

@@ -8,7 +8,8 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -21,14 +22,21 @@ import {
   type Reporter,
 } from './debian-archive.js';
 import { isFile } from './download.js';
-import { buildInitramfs, INITRAMFS_VERSION, WANTED_MODULES } from './initramfs.js';
+import {
+  buildInitramfs,
+  INITRAMFS_VERSION,
+  WANTED_MODULES,
+  type InitramfsParts,
+} from './initramfs.js';
 import { selectModules } from './kernel-modules.js';
 import { extractEntries, extractPackage, type PackageEntry } from './package-archive.js';
+import { buildRootDisk, ROOT_DISK_VERSION, type RootDiskParts } from './root-disk.js';
 
 export const IMAGE_NAME = 'debian-13-riscv64';
 const KERNEL = 'Image';
 const FIRMWARE = 'fw_dynamic.bin';
 const INITRD = 'initrd.img';
+const ROOT_DISK = 'root.img';
 const MANIFEST = 'manifest.json';
 const FIRMWARE_PATH = 'usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin';
 const BUSYBOX_PATH = 'usr/bin/busybox';
@@ -45,6 +53,8 @@ export interface DebianImageOptions {
   readonly keyring: string;
   /** Debian packages to unpack in the guest, with what they depend on. */
   readonly packages: readonly string[];
+  /** Size of a root disk, which then has packages and script; null keeps them in the initramfs. */
+  readonly rootDiskBytes: number | null;
   /** A busybox script that init runs instead of a shell; null for the shell. */
   readonly script: Uint8Array | null;
   /** Ask the mirror for a newer release even where everything is there. */
@@ -64,6 +74,8 @@ export interface ImageManifest {
   readonly initramfsVersion: number;
   /** SHA-256 of the script, or null. */
   readonly script: string | null;
+  /** Absent where there is no root disk. */
+  readonly rootDisk?: { readonly version: number; readonly sizeBytes: number };
   /** Packages asked for beside kernel, firmware and busybox; absent for none. */
   readonly wanted?: readonly string[];
   readonly packages: Readonly<
@@ -77,6 +89,8 @@ export interface DebianImage {
   readonly kernel: string;
   readonly bios: string;
   readonly initrd: string;
+  /** The root disk, null for an image without one. */
+  readonly disk: string | null;
   readonly manifest: ImageManifest;
 }
 
@@ -86,8 +100,10 @@ export function defaultCacheFolder(): string {
   return join(base === '' ? join(homedir(), '.cache') : base, 'lockstep');
 }
 
-function imagePaths(folder: string): Omit<DebianImage, 'manifest'> {
+function imageOf(folder: string, manifest: ImageManifest): DebianImage {
   return {
+    manifest,
+    disk: manifest.rootDisk === undefined ? null : join(folder, ROOT_DISK),
     kernel: join(folder, KERNEL),
     bios: join(folder, FIRMWARE),
     initrd: join(folder, INITRD),
@@ -99,11 +115,12 @@ export async function findDebianImage(folder: string): Promise<DebianImage | nul
   const text = await readFile(join(folder, MANIFEST), 'utf8').catch(() => null);
   const manifest = text === null ? null : parseManifest(text);
   if (manifest === null) return null;
-  for (const name of [KERNEL, FIRMWARE, INITRD]) {
+  const disks = manifest.rootDisk === undefined ? [] : [ROOT_DISK];
+  for (const name of [KERNEL, FIRMWARE, INITRD, ...disks]) {
     const record = manifest.files[name];
     if (record === undefined || !(await isFile(join(folder, name), record))) return null;
   }
-  return { ...imagePaths(folder), manifest };
+  return imageOf(folder, manifest);
 }
 
 /** Finds or builds the image. Failures are USAGE, IO, BAD_IMAGE, INSECURE or MISSING_TOOL. */
@@ -114,19 +131,27 @@ export async function buildDebianImage(
   const scriptHash = options.script === null ? null : sha256(options.script);
   if (!options.refresh) {
     const present = await findDebianImage(options.outputFolder);
-    if (
-      present?.manifest.script === scriptHash &&
-      (present.manifest.wanted ?? []).join() === options.packages.join() &&
-      present.manifest.initramfsVersion === INITRAMFS_VERSION
-    ) {
-      return present;
-    }
+    if (present !== null && isAsAskedFor(present.manifest, options, scriptHash)) return present;
   }
   try {
     return await buildAnew(options, scriptHash, reporter);
   } catch (error) {
     throw asFailure(error, options);
   }
+}
+
+function isAsAskedFor(
+  manifest: ImageManifest,
+  options: DebianImageOptions,
+  scriptHash: string | null,
+): boolean {
+  return (
+    manifest.script === scriptHash &&
+    (manifest.wanted ?? []).join() === options.packages.join() &&
+    manifest.initramfsVersion === INITRAMFS_VERSION &&
+    (manifest.rootDisk?.version ?? ROOT_DISK_VERSION) === ROOT_DISK_VERSION &&
+    (manifest.rootDisk?.sizeBytes ?? null) === options.rootDiskBytes
+  );
 }
 
 async function buildAnew(
@@ -136,16 +161,33 @@ async function buildAnew(
 ): Promise<DebianImage> {
   const mirror = options.mirror?.replace(/\/+$/, '') ?? (await configuredMirror());
   const { cacheFolder, keyring, refresh } = options;
-  const extra = options.packages;
-  const packages = await fetchPackages({ mirror, cacheFolder, keyring, extra, refresh }, reporter);
+  const wanted = options.packages;
+  const packages = await fetchPackages(
+    { mirror, cacheFolder, keyring, extra: wanted, refresh },
+    reporter,
+  );
   reporter.stage('unpacking');
-  const files = await assemble(packages, options.script);
+  const { rootDiskBytes } = options;
+  const extra = await guestFiles(packages.extra);
+  const busyboxBytes = await busyboxOf(packages.busybox);
+  const isOnDisk = rootDiskBytes !== null;
+  const files = await assemble(packages, {
+    busybox: busyboxBytes,
+    extra: isOnDisk ? new Map() : extra,
+    script: isOnDisk ? null : options.script,
+  });
   reporter.stage('writing');
   await mkdir(options.outputFolder, { recursive: true });
   const records: Record<string, FileRecord> = {};
   for (const [name, bytes] of files) {
     await writeWhole(join(options.outputFolder, name), bytes);
     records[name] = { sha256: sha256(bytes), sizeBytes: bytes.length };
+  }
+  if (isOnDisk) {
+    reporter.stage('root disk');
+    const { script } = options;
+    const parts = { sizeBytes: rootDiskBytes, busybox: busyboxBytes, files: extra, script };
+    records[ROOT_DISK] = await writeRootDisk(join(options.outputFolder, ROOT_DISK), parts);
   }
   const { kernel, firmware, busybox } = packages;
   const all = [kernel, firmware, busybox, ...packages.extra];
@@ -155,7 +197,8 @@ async function buildAnew(
     signature: packages.unchecked ?? 'checked',
     initramfsVersion: INITRAMFS_VERSION,
     script: scriptHash,
-    ...(extra.length === 0 ? {} : { wanted: extra }),
+    ...(wanted.length === 0 ? {} : { wanted }),
+    ...(isOnDisk ? { rootDisk: { version: ROOT_DISK_VERSION, sizeBytes: rootDiskBytes } } : {}),
     packages: Object.fromEntries(
       all.map(({ name, version, expected }) => [name, { version, sha256: expected.sha256 }]),
     ),
@@ -163,37 +206,47 @@ async function buildAnew(
   };
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   await writeWhole(join(options.outputFolder, MANIFEST), Buffer.from(text));
-  return { ...imagePaths(options.outputFolder), manifest };
+  return imageOf(options.outputFolder, manifest);
 }
 
-/** The three files, by name. */
+async function writeRootDisk(path: string, parts: RootDiskParts): Promise<FileRecord> {
+  const temporary = `${path}.${process.pid}.part`;
+  try {
+    await buildRootDisk(temporary, parts);
+    const hash = createHash('sha256');
+    for await (const piece of createReadStream(temporary)) hash.update(piece as Buffer);
+    await rename(temporary, path);
+    return { sha256: hash.digest('hex'), sizeBytes: parts.sizeBytes };
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function busyboxOf({ file, name }: FetchedPackage): Promise<Uint8Array> {
+  const files = await extractPackage(file, (path) => path === BUSYBOX_PATH);
+  return take(files, BUSYBOX_PATH, name);
+}
+
+/** Kernel, firmware and initramfs, by name. */
 async function assemble(
   packages: FetchedPackages,
-  script: Uint8Array | null,
+  guest: Pick<InitramfsParts, 'busybox' | 'extra' | 'script'>,
 ): Promise<Map<string, Uint8Array>> {
-  const { kernel, firmware, busybox } = packages;
+  const { kernel, firmware } = packages;
   const fromFirmware = await extractPackage(firmware.file, (path) => path === FIRMWARE_PATH);
-  const fromBusybox = await extractPackage(busybox.file, (path) => path === BUSYBOX_PATH);
   const fromKernel = await extractPackage(
     kernel.file,
     (path) =>
       /^boot\/vmlinu[xz]-/.test(path) ||
       /^(usr\/)?lib\/modules\/[^/]+\/(modules\.builtin$|kernel\/.*\.ko)/.test(path),
   );
-  const extra = await guestFiles(packages.extra);
   const { image, kernelVersion } = takeKernel(fromKernel, kernel.name);
   const modules = await selectModules(
     modulePaths(fromKernel),
     takeText(fromKernel, /\/modules\.builtin$/),
     WANTED_MODULES,
   );
-  const initrd = buildInitramfs({
-    busybox: take(fromBusybox, BUSYBOX_PATH, busybox.name),
-    kernelVersion,
-    modules,
-    extra,
-    script,
-  });
+  const initrd = buildInitramfs({ ...guest, kernelVersion, modules });
   return new Map([
     [KERNEL, image],
     [FIRMWARE, take(fromFirmware, FIRMWARE_PATH, firmware.name)],

@@ -11,7 +11,7 @@ import type { ModuleSet } from './kernel-modules.js';
 import type { PackageEntry } from './package-archive.js';
 
 /** Raised when INIT or the layout changes, so that images built before are built anew. */
-export const INITRAMFS_VERSION = 1;
+export const INITRAMFS_VERSION = 2;
 
 /** Loaded by init where the machine has the device, or on demand (ext4). */
 export const WANTED_MODULES: readonly string[] = [
@@ -23,7 +23,8 @@ export const WANTED_MODULES: readonly string[] = [
 ];
 
 const INIT = `#!/bin/busybox sh
-# First process of the guest. What it runs, in this order of choice:
+# First process of the guest. With root=DEVICE on the kernel's command line it hands over to
+# /sbin/init there. Otherwise it runs, in this order of choice:
 #   lockstep.run="COMMANDS" on the kernel's command line,
 #   /script, if the image was built with one,
 #   a shell on the console.
@@ -39,6 +40,15 @@ modprobe -q virtio_mmio
 for device in /sys/bus/virtio/devices/*/modalias; do
   [ -r "$device" ] && modprobe -q "$(cat "$device")"
 done
+
+root=$(sed -n 's/.*\\broot=\\([^ ]*\\).*/\\1/p' /proc/cmdline)
+if [ -n "$root" ]; then
+  modprobe -q ext4
+  mount -t ext4 "$root" /mnt || { echo "lockstep: no root disk at $root"; poweroff -f; }
+  mount -o move /dev /mnt/dev
+  umount /sys /proc
+  exec switch_root /mnt /sbin/init
+fi
 
 commands=$(sed -n 's/.*lockstep\\.run="\\([^"]*\\)".*/\\1/p' /proc/cmdline)
 if [ -n "$commands" ]; then

@@ -32,9 +32,10 @@ interface Member {
   readonly sizeBytes: number;
 }
 
-/** What a package puts at a path. Directories are implied by what lies in them. */
+/** What a package puts at a path. Directories may be left out where something lies in them. */
 export type PackageEntry =
   | { readonly kind: 'file'; readonly mode: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'directory'; readonly mode: number }
   | { readonly kind: 'symlink'; readonly target: string };
 
 /** Regular files for which `wanted` says yes, by path without the leading `./`. */
@@ -49,7 +50,7 @@ export async function extractPackage(
   return files;
 }
 
-/** Files and symbolic links for which `wanted` says yes; a hard link is a file like the other. */
+/** Files, folders and links for which `wanted` says yes; a hard link is a file like the other. */
 export async function extractEntries(
   path: string,
   wanted: (path: string) => boolean,
@@ -175,17 +176,18 @@ class TarReader {
     const content = { path: '', mode, chunks: [], left: sizeBytes, padding };
     if (type === 'L') this.content = { ...content, kind: 'long-name' };
     else if (type === 'K') this.content = { ...content, kind: 'long-target' };
-    else this.content = { ...content, ...this.member(header, type) };
+    else this.content = { ...content, ...this.member(header, type, mode) };
     if (sizeBytes === 0) this.close(this.content);
   }
 
   /** The path of an entry, and whether its content is wanted; links are noted here. */
-  private member(header: Buffer, type: string): Pick<Content, 'kind' | 'path'> {
+  private member(header: Buffer, type: string, mode: number): Pick<Content, 'kind' | 'path'> {
     const path = inPackage(this.longName ?? headerName(header));
     const target = this.longTarget ?? headerText(header, 157, 257);
     this.longName = null;
     this.longTarget = null;
     if (!this.wanted(path)) return { kind: 'skip', path };
+    if (type === '5' && path !== '') this.entries.set(path, { kind: 'directory', mode });
     if (type === '2') this.entries.set(path, { kind: 'symlink', target });
     if (type === '1') {
       const other = this.entries.get(inPackage(target));
@@ -228,7 +230,7 @@ function headerText(header: Buffer, start: number, end: number): string {
 
 /** A path as the package means it: below the root. */
 function inPackage(path: string): string {
-  return path.replace(/^\.?\//, '');
+  return path.replace(/^\.?\//, '').replace(/\/$/, '');
 }
 
 function headerName(header: Buffer): string {

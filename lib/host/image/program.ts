@@ -8,9 +8,12 @@ import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { LockstepError } from '../../base/error.js';
 
-/** Absolute path of a program on PATH, or null. */
+/** Where Debian puts what administrators use; they are not on everybody's PATH. */
+const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin'];
+
+/** Absolute path of a program, or null. */
 export async function findProgram(name: string): Promise<string | null> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...SYSTEM_FOLDERS]) {
     if (folder === '') continue;
     const candidate = join(folder, name);
     try {

@@ -15,6 +15,7 @@ import {
   findDebianImage,
   type DebianImageOptions,
 } from '../../../../lib/host/image/debian-image.js';
+import { findProgram } from '../../../../lib/host/image/program.js';
 import {
   DebianMirror,
   makeKernel,
@@ -42,6 +43,7 @@ async function begin(
     outputFolder: join(folder, 'image'),
     keyring: '/nonexistent',
     packages: [],
+    rootDiskBytes: null,
     script: null,
     refresh: false,
   };
@@ -108,6 +110,28 @@ test('packages come with what they need, below the right paths, without document
   t.false(initrd.includes('copyright'));
   const again = await buildDebianImage(options, SILENT);
   t.deepEqual(again.manifest, plain.manifest);
+});
+
+test('a root disk takes packages and script, and is built anew when it is to be another', async (t) => {
+  const { options } = await begin(t, { ...standardTrees(), tool: { 'usr/bin/tool': 'program' } });
+  if ((await findProgram('debugfs')) === null) {
+    t.log('skipped: e2fsprogs is not installed');
+    t.pass();
+    return;
+  }
+  const script = Buffer.from('echo hello\n');
+  const wanted = { ...options, packages: ['tool'], script, rootDiskBytes: 16 << 20 };
+  const image = await buildDebianImage(wanted, SILENT);
+  t.is(image.disk, join(options.outputFolder, 'root.img'));
+  const disk = await readFile(image.disk ?? '');
+  t.is(disk.length, 16 << 20);
+  t.true(disk.includes('program') && disk.includes('echo hello'));
+  t.false((await readFile(image.initrd)).includes('echo hello'));
+  t.deepEqual(await findDebianImage(options.outputFolder), image);
+  const larger = await buildDebianImage({ ...wanted, rootDiskBytes: 20 << 20 }, SILENT);
+  t.is(larger.manifest.rootDisk?.sizeBytes, 20 << 20);
+  const plain = await buildDebianImage(options, SILENT);
+  t.is(plain.disk, null);
 });
 
 test('a package without what it should hold is refused', async (t) => {
