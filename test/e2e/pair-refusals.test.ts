@@ -6,11 +6,21 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import test from 'ava';
+import { Client } from '@grpc/grpc-js';
+import test, { type ExecutionContext } from 'ava';
 import { GenerationFileArbiter } from '../../lib/arbiter/generation-file.js';
-import { EXIT_STATUS } from '../../lib/base/error.js';
+import { EXIT_STATUS, type LockstepError } from '../../lib/base/error.js';
+import { LOG_FORMAT_VERSION } from '../../lib/event/event.js';
+import { clientTarget } from '../../lib/rpc/client.js';
 import { Role } from '../../lib/rpc/generated/lockstep/v1/machine.js';
-import { PairFixture, until, type NodeProcess } from '../support/pair.js';
+import {
+  Hello,
+  ReplicationServiceService,
+} from '../../lib/rpc/generated/lockstep/v1/replication.js';
+import { PROTOCOL_VERSION } from '../../lib/rpc/limits.js';
+import { errorOfStatus } from '../../lib/rpc/status-table.js';
+import { ledgerLine, PairFixture, until, type NodeProcess } from '../support/pair.js';
+import { smallDisk } from '../support/small-disk.js';
 
 async function lastWords(node: NodeProcess): Promise<{ status: number | null; text: string }> {
   const status = await node.exit();
@@ -41,6 +51,7 @@ test.serial('a unix socket of a dead process is taken over, of a live one refuse
   first.signal('SIGKILL');
   await first.exit();
   const third = fixture.primary('--listen', path, '--machine-id', 'third');
+  await third.heard('starting -> solo');
   t.is((await third.status()).role, Role.PRIMARY);
 });
 
@@ -53,11 +64,14 @@ test.serial('plaintext beyond loopback is refused for every port', async (t) => 
   }
 });
 
-test.serial('an arbiter directory that is missing or no directory ends the start', async (t) => {
+test.serial('an arbiter directory that is missing, none or read-only ends the start', async (t) => {
   const fixture = new PairFixture(t);
   const file = join(fixture.folder, 'file');
   writeFileSync(file, '');
-  for (const place of [join(fixture.folder, 'missing'), file]) {
+  // Root may write anywhere but on a file system that is read-only.
+  const readOnly = smallDisk(t, 'ro');
+  const places = [join(fixture.folder, 'missing'), file, ...(readOnly === null ? [] : [readOnly])];
+  for (const place of places) {
     const { status, text } = await lastWords(fixture.primary('--arbiter', `file:${place}`));
     t.is(status, EXIT_STATUS.ARBITER_UNAVAILABLE);
     t.true(text.includes(place));
@@ -77,6 +91,67 @@ test.serial('a backup of another machine or id is refused with the difference', 
     t.regex(text, /machine (digest|id).*: the backup has .*, the primary /);
   }
   t.is((await primary.status()).role, Role.PRIMARY);
+});
+
+/** What a primary answers to a backup that says `hello`, as an error. */
+function refusal(
+  t: ExecutionContext,
+  address: string,
+  hello: Partial<Hello>,
+): Promise<LockstepError> {
+  const { target, credentials, options } = clientTarget(address);
+  const client = new Client(target, credentials, options);
+  t.teardown(() => client.close());
+  const { path, requestSerialize, responseDeserialize } = ReplicationServiceService.replicate;
+  const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+  const ended = new Promise<LockstepError>((resolve) => {
+    call.on('error', (error) => resolve(errorOfStatus(error)));
+  });
+  call.on('data', () => t.fail('a primary that refuses sends nothing'));
+  const value = { ...Hello.create(), machineId: 'machine', node: 'test', ...hello };
+  call.write({ message: { $case: 'hello', value } });
+  return ended;
+}
+
+test.serial('a backup of another version is refused with both versions', async (t) => {
+  const fixture = new PairFixture(t);
+  const primary = fixture.primary();
+  const address = await primary.address();
+  const same = { protocolVersion: PROTOCOL_VERSION, logFormatVersion: LOG_FORMAT_VERSION };
+  const cases = [
+    [{ ...same, protocolVersion: PROTOCOL_VERSION + 1 }, 'protocol version', PROTOCOL_VERSION],
+    [{ ...same, logFormatVersion: LOG_FORMAT_VERSION + 1 }, 'log format', LOG_FORMAT_VERSION],
+  ] as const;
+  for (const [hello, what, version] of cases) {
+    const error = await refusal(t, address, hello);
+    t.is(error.code, 'INCOMPATIBLE_PEER');
+    t.regex(error.message, new RegExp(`${what}.*has ${version + 1}, the primary ${version}`));
+  }
+  t.is((await primary.status()).role, Role.PRIMARY);
+});
+
+test.serial('a node whose disk is full ends with IO, and its backup has everything', async (t) => {
+  const disk = smallDisk(t);
+  if (disk === null) return;
+  // So that it is full soon.
+  writeFileSync(join(disk, 'filler'), Buffer.alloc(160 * 1024));
+  const fixture = new PairFixture(t);
+  const primary = fixture.primary('--state-dir', join(disk, 'node'));
+  const backup = await fixture.backup([primary]);
+  await primary.heard('protecting -> protected');
+  const log = await fixture.console([primary, backup]);
+  for (let number = 1; primary.child.exitCode === null; number += 1) {
+    log.send(`${number}\n`);
+    await log.line(number - 1);
+  }
+  const { status, text } = await lastWords(primary);
+  t.is(status, EXIT_STATUS.IO);
+  t.regex(text, /IO: cannot write .*seg: no space left/);
+  await backup.heard('promoting -> promoted');
+  const count = log.lines.length + 1;
+  log.send(`${count}\n`);
+  await log.line(count - 1);
+  log.lines.forEach((line, index) => t.is(line, ledgerLine(index + 1)));
 });
 
 test.serial('a second life of a machine is refused: its generation is taken', async (t) => {

@@ -4,29 +4,13 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { LockstepError } from '../../../../lib/base/error.js';
 import type { LogEntry } from '../../../../lib/event/event.js';
 import { LogWriter } from '../../../../lib/host/log-store/writer.js';
-import { DIGEST, META, nextBatch, readLog, temporaryDirectory } from './fixture.js';
-
-/** A mounted file system of 256 KiB, or null where it can't be mounted. */
-function smallDisk(t: ExecutionContext): string | null {
-  const mountPoint = join(temporaryDirectory(t), 'disk');
-  mkdirSync(mountPoint);
-  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', mountPoint]);
-  if (mount.status !== 0) {
-    t.log('skipped: mounting a tmpfs needs root and mount(8)');
-    t.pass();
-    return null;
-  }
-  t.teardown(() => {
-    spawnSync('umount', [mountPoint]);
-  });
-  return mountPoint;
-}
+import { smallDisk } from '../../../support/small-disk.js';
+import { DIGEST, META, nextBatch, readLog } from './fixture.js';
 
 /** Appends until the disk is full; the failure, and what was appended before it. */
 function fill(writer: LogWriter): { failure: unknown; batches: LogEntry[][] } {
