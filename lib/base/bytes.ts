@@ -148,3 +148,12 @@ export class ByteReader {
     return this.raw(this.count(limitBytes, what));
   }
 }
+
+const ZEROS = new Uint8Array(65_536);
+
+/** Sets bytes to zero. `fill` stores byte by byte where memory is shared: a tenth as fast. */
+export function clearBytes(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += ZEROS.length) {
+    bytes.set(ZEROS.subarray(0, Math.min(ZEROS.length, bytes.length - at)), at);
+  }
+}

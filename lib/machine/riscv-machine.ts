@@ -6,6 +6,7 @@
  */
 
 import { assert, present, unreachable } from '../base/assert.js';
+import { clearBytes } from '../base/bytes.js';
 import { LockstepError } from '../base/error.js';
 import { Sha256 } from '../base/sha256.js';
 import type { InputEvent, InputStream, OutputStream, Point } from '../event/event.js';
@@ -61,12 +62,10 @@ export function createRiscvMachine(
   return new RiscvMachine({ config, images, engine, disks, sha256 });
 }
 
-interface Parts {
+interface Parts extends Required<MachinePorts> {
   readonly config: MachineConfig;
   readonly images: MachineImages;
   readonly engine: EngineOptions;
-  readonly disks: readonly Disk[];
-  readonly sha256: RunningSha256;
 }
 
 class RiscvMachine implements Machine {
@@ -226,14 +225,12 @@ class RiscvMachine implements Machine {
   }
 
   words(): BigUint64Array {
-    const { wordsStart, wordsEnd } = this.layout;
-    return new BigUint64Array(this.buffer, wordsStart, (wordsEnd - wordsStart) / 8).slice();
+    return new BigUint64Array(this.saveWords().buffer);
   }
 
   wordName(index: number): string {
     const byteOffset = this.layout.wordsStart + index * 8;
-    const { blocks } = this.layout;
-    const owner = blocks.findLast((block) => block.byteOffset <= byteOffset);
+    const owner = this.layout.blocks.findLast((block) => block.byteOffset <= byteOffset);
     const { spec, byteOffset: start } = present(owner, `block of word ${index}`);
     return new WordBlock(spec, this.buffer, start).nameOf((byteOffset - start) / 8);
   }
@@ -270,14 +267,14 @@ class RiscvMachine implements Machine {
   }
 
   restore(words: Uint8Array, pages: Iterable<readonly [page: number, bytes: Uint8Array]>): void {
-    const { wordsStart, wordsEnd, ramOffset, ramBytes } = this.layout;
+    const { wordsStart, wordsEnd } = this.layout;
     if (words.length !== wordsEnd - wordsStart) {
       throw new LockstepError(
         'BAD_SNAPSHOT',
         `the snapshot has ${words.length} bytes of words, this machine ${wordsEnd - wordsStart}`,
       );
     }
-    new Uint8Array(this.buffer, ramOffset, ramBytes).fill(0);
+    clearBytes(this.ram());
     this.diskPages.reset();
     for (const [page, bytes] of pages) {
       const isPage = Number.isInteger(page) && page >= 0 && page < this.pageCount;
@@ -299,6 +296,10 @@ class RiscvMachine implements Machine {
     return this.hart;
   }
 
+  private ram(): Uint8Array {
+    return new Uint8Array(this.buffer, this.layout.ramOffset, this.layout.ramBytes);
+  }
+
   private ramPage(page: number): Uint8Array {
     assert(page >= 0 && page < this.ramPageCount, `RAM page ${page}`);
     return new Uint8Array(this.buffer, this.layout.ramOffset + page * PAGE_BYTES, PAGE_BYTES);
@@ -306,8 +307,7 @@ class RiscvMachine implements Machine {
 
   /** Loads the images and enters the program as the reset vector would. */
   private powerOn(): void {
-    const ram = new Uint8Array(this.buffer, this.layout.ramOffset, this.layout.ramBytes);
-    ram.fill(0);
+    const ram = this.ram();
     for (const segment of this.plan.segments) {
       ram.set(segment.bytes, segment.address - RAM_BASE);
     }
@@ -349,6 +349,7 @@ class RiscvMachine implements Machine {
       (field) => [HART_WORD[field], block.get(HART_WORD[field])] as const,
     );
     block.words.fill(0n);
+    clearBytes(this.ram());
     this.powerOn();
     for (const [index, value] of kept) block.set(index, value);
     this.state.clearStop();

@@ -4,7 +4,7 @@
  */
 
 import test from 'ava';
-import { ByteReader, ByteWriter, DecodeError } from '../../../lib/base/bytes.js';
+import { ByteReader, ByteWriter, clearBytes, DecodeError } from '../../../lib/base/bytes.js';
 
 const REFUSED = { instanceOf: DecodeError };
 const MAX = 2n ** 64n - 1n;
@@ -86,4 +86,14 @@ test('a reader sees only its part of a larger buffer, and gives copies', (t) => 
   t.deepEqual(copy, new Uint8Array([2, 3]));
   t.is(input.u8(), 4);
   t.throws(() => input.u8(), REFUSED);
+});
+
+test('all bytes of a view are cleared, and none beside it (several lengths)', (t) => {
+  for (const length of [0, 1, 65_535, 65_536, 65_537, 200_000]) {
+    const all = new Uint8Array(new SharedArrayBuffer(length + 2));
+    for (let index = 0; index < all.length; index++) all[index] = 7;
+    clearBytes(all.subarray(1, length + 1));
+    t.true(all.subarray(1, length + 1).every((byte) => byte === 0));
+    t.deepEqual([all[0], all[length + 1]], [7, 7]);
+  }
 });
