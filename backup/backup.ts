@@ -228,6 +228,7 @@ export class Backup implements RoleServices {
       case 'heartbeat':
         return this.receiveHeartbeat(stream, message.value);
       case 'history':
+      case 'pages':
       case 'snapshot':
         this.driver.give({ kind: 'snapshot-chunk', stream });
         return this.receiveSnapshot(stream, message);

@@ -16,7 +16,7 @@ import type { PrimaryMessage } from './channel.js';
 import { Replica } from './replica.js';
 import { SnapshotReceiver, type ReceivedMachine } from './transfer.js';
 
-export type SnapshotMessage = Extract<PrimaryMessage, { $case: 'history' | 'snapshot' }>;
+export type SnapshotMessage = Extract<PrimaryMessage, { $case: 'history' | 'pages' | 'snapshot' }>;
 
 export interface WaitingBatch {
   readonly stream: number;
@@ -83,6 +83,10 @@ export class ReplicaSlot {
     if (receiver === null) return null;
     if (message.$case === 'history') {
       receiver.takeHistory(message.value);
+      return null;
+    }
+    if (message.$case === 'pages') {
+      receiver.takePages(message.value);
       return null;
     }
     const received = receiver.takeChunk(message.value);

@@ -1,17 +1,27 @@
 /**
- * Receives a running machine: output history and the chunks of a snapshot, all or nothing.
+ * Receives a running machine: output history, pages and the chunks of a snapshot, all or nothing.
  *
  * Chunks come in order and without gaps, at most as much as a machine can have, and their hash is
  * compared at the end; what does not fit is BAD_SNAPSHOT and nothing of it is used.
  */
 
 import { createHash } from 'node:crypto';
+import { ByteReader, DecodeError } from '../lib/base/bytes.js';
 import { LockstepError } from '../lib/base/error.js';
 import { OUTPUT_STREAMS, type OutputStream } from '../lib/event/event.js';
+import { MAX_PAGES } from '../lib/event/limits.js';
 import { toHex } from '../lib/host/log-store/sha256.js';
 import { StreamHistory } from '../lib/node/stream-history.js';
-import type { OutputHistory, SnapshotChunk } from '../lib/rpc/generated/lockstep/v1/replication.js';
+import type {
+  MachinePages,
+  OutputHistory,
+  SnapshotChunk,
+} from '../lib/rpc/generated/lockstep/v1/replication.js';
 import { MAX_SNAPSHOT_BYTES } from '../lib/rpc/limits.js';
+import { readPages } from '../lib/session/page-runs.js';
+import { completeSnapshot } from '../lib/session/snapshot.js';
+
+const PAGE_BYTES = 4096;
 
 export interface ReceivedMachine {
   /** Last entry before the snapshot, and the chain hash there. */
@@ -25,6 +35,8 @@ export class SnapshotReceiver {
   private readonly chunks: Buffer[] = [];
   private readonly hash = createHash('sha256');
   private readonly histories = new Map<OutputStream, StreamHistory>();
+  /** Pages copied while the primary ran on: the newest copy of each. */
+  private readonly pages = new Map<number, Uint8Array>();
   private size = 0;
   private seq = 0n;
 
@@ -35,6 +47,21 @@ export class SnapshotReceiver {
     const history = known?.end === message.offset ? known : new StreamHistory(message.offset);
     history.append(message.offset, message.data);
     this.histories.set(stream, history);
+  }
+
+  takePages(message: MachinePages): void {
+    this.hash.update(message.data);
+    try {
+      const input = new ByteReader(message.data);
+      for (const [page, bytes] of readPages(input, MAX_PAGES)) this.pages.set(page, bytes);
+      if (input.remaining > 0) throw bad(`${input.remaining} bytes after a list of pages`);
+    } catch (error) {
+      if (error instanceof DecodeError) throw bad(error.message);
+      throw error;
+    }
+    if (this.pages.size * PAGE_BYTES > MAX_SNAPSHOT_BYTES) {
+      throw bad(`pages of more than ${MAX_SNAPSHOT_BYTES} bytes`);
+    }
   }
 
   /** The machine, with the last chunk; null before. */
@@ -57,7 +84,12 @@ export class SnapshotReceiver {
       at += data.length;
     }
     const chain = new Uint8Array(chunk.chain);
-    return { seq: chunk.seq, chain, snapshot, histories: this.histories };
+    return {
+      seq: chunk.seq,
+      chain,
+      snapshot: completeSnapshot(snapshot, this.pages),
+      histories: this.histories,
+    };
   }
 }
 

@@ -29,7 +29,7 @@ import type {
   ReplicateResponse,
 } from '../lib/rpc/generated/lockstep/v1/replication.js';
 import { HELLO_TIMEOUT_MS, PROTOCOL_VERSION, STREAM_QUEUE_BYTES } from '../lib/rpc/limits.js';
-import { sendSnapshot, type SnapshotSource } from './transfer.js';
+import { sendMachine, type SnapshotSource, type TransferFigures } from './transfer.js';
 
 /** More log, or more steps, is slower to replay than a snapshot is to send and load. */
 const MAX_RESUME_BYTES = 128 * 1024;
@@ -139,16 +139,40 @@ export class PrimaryChannel {
     if (session === undefined) return;
     const { hart, tail, histories, give } = this.options;
     const hash = createHash('sha256');
-    sendSnapshot({ hart, tail, histories, hash }, epoch, (message, bytes) =>
+    sendMachine({ hart, tail, histories, hash }, epoch, (message, bytes) =>
       this.writeWhenIdle(session, message, bytes),
     ).then(
-      (seq) => give({ kind: 'snapshot-taken', session: id, seq }),
+      (figures) => {
+        this.noteTransfer(id, figures);
+        give({ kind: 'snapshot-taken', session: id, seq: figures.seq });
+      },
       (error: unknown) => {
         const detail = error instanceof Error ? error.message : String(error);
         this.options.node.journal.note({ event: 'snapshot failed', detail });
         give({ kind: 'snapshot-failed', session: id });
       },
     );
+  }
+
+  private noteTransfer(session: number, figures: TransferFigures): void {
+    const { metrics, journal } = this.options.node;
+    const { rounds, bytes, seconds, stopMs, stoodStillMs, ending } = figures;
+    metrics.observe('lockstep_transfer_stop_seconds', {}, stopMs / 1000);
+    metrics.observe('lockstep_transfer_duration_seconds', {}, seconds);
+    metrics.add('lockstep_transfer_bytes_total', {}, bytes);
+    const fixed = (value: number): string => value.toFixed(3);
+    journal.note({
+      event: 'machine copied',
+      detail: ending === 'accept' ? 'the guest writes too fast for a short stop' : '',
+      fields: {
+        session,
+        rounds,
+        bytes,
+        seconds: fixed(seconds),
+        stopMs: fixed(stopMs),
+        stoodStillMs: fixed(stoodStillMs),
+      },
+    });
   }
 
   sendBatch(effect: Effect<'send-batch'>): void {

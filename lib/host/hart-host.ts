@@ -21,6 +21,7 @@ import type { LogEntry, OutputStream } from '../event/event.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
 import { DEFAULT_ENGINE, type EngineOptions } from '../machine/engine.js';
 import type { HartListener, HartProgress } from './hart-listener.js';
+import type { CopyStep } from '../session/page-copy.js';
 import type { DiskFiles } from './overlay-file.js';
 import {
   CONTROL,
@@ -32,6 +33,7 @@ import {
   type ClockMode,
   type ConsoleInputOrder,
   type ControlBlock,
+  type CopyReport,
   type HostRole,
   type HostStart,
   type InspectionReport,
@@ -42,6 +44,8 @@ import {
   type StreamTail,
   type WorkerStart,
 } from './hart-messages.js';
+
+import { firstReport } from './hart-host-start.js';
 
 export type { HartListener, HartProgress } from './hart-listener.js';
 
@@ -190,6 +194,13 @@ export class HartHost {
     const answer = await this.ask((request) => ({ kind: 'snapshot', request }));
     assert(answer.kind === 'snapshot', `snapshot answered by ${answer.kind}`);
     return answer.snapshot;
+  }
+
+  /** A step of a copy of the pages while the guest runs on; `snapshot` ends it. */
+  async copyPages(step: CopyStep): Promise<CopyReport> {
+    const answer = await this.ask((request) => ({ kind: 'copy', request, step }));
+    assert(answer.kind === 'copied', `copy answered by ${answer.kind}`);
+    return answer.copy;
   }
 
   /** What a replaying host keeps of the output it has swallowed, as a promotion would give it. */
@@ -384,17 +395,4 @@ export class HartHost {
     for (const pending of this.requests.values()) pending.reject(reason);
     this.requests.clear();
   }
-}
-
-function firstReport(worker: Worker): Promise<Report> {
-  return new Promise((resolve, reject) => {
-    const exited = (code: number): void => reject(new Error(`hart worker exited with ${code}`));
-    worker.once('exit', exited);
-    worker.once('error', reject);
-    worker.once('message', (report: Report) => {
-      worker.off('exit', exited);
-      worker.off('error', reject);
-      resolve(report);
-    });
-  });
 }

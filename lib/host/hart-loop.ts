@@ -21,6 +21,7 @@ import { restoreSnapshot } from '../session/snapshot.js';
 import { hashWholeState } from '../session/state-check.js';
 import {
   CONTROL,
+  handedOver,
   packError,
   viewControl,
   type Answer,
@@ -72,11 +73,8 @@ export class HartLoop {
 
   /** Returns when the host tells it to stop. */
   run(): void {
-    this.post({
-      kind: 'ready',
-      digest: this.machine.digest,
-      hartCount: this.machine.hartCount,
-    });
+    const { digest, hartCount } = this.machine;
+    this.post({ kind: 'ready', digest, hartCount });
     while (!this.told(CONTROL.stop)) {
       const bell = Atomics.load(this.control.words, CONTROL.bell);
       this.takeMail();
@@ -270,7 +268,7 @@ export class HartLoop {
     const { request } = order;
     try {
       const answer = this.answerTo(order);
-      const buffer = answer.kind === 'snapshot' ? answer.snapshot.bytes.buffer : null;
+      const buffer = handedOver(answer)?.buffer;
       const transfer = buffer instanceof ArrayBuffer ? [buffer] : [];
       this.port.postMessage({ kind: 'answer', request, answer } satisfies Report, transfer);
     } catch (error) {
@@ -283,14 +281,9 @@ export class HartLoop {
     switch (order.kind) {
       case 'promote':
         return this.promote(order.epoch);
-      case 'snapshot': {
-        if (this.session.kind === 'replay') {
-          throw new LockstepError('USAGE', 'only a recording host can be copied');
-        }
-        const snapshot = this.session.record.snapshot();
-        this.report(this.session.record, true);
-        return { kind: 'snapshot', snapshot };
-      }
+      case 'snapshot':
+      case 'copy':
+        return this.copy(order);
       case 'outputs': {
         const outputs = this.session.kind === 'replay' ? tailsOf(this.session.replay) : [];
         return { kind: 'outputs', outputs };
@@ -304,6 +297,18 @@ export class HartLoop {
       default:
         return unreachable(order);
     }
+  }
+
+  private copy(order: Extract<Order, { kind: 'snapshot' | 'copy' }>): Answer {
+    if (this.session.kind === 'replay') {
+      throw new LockstepError('USAGE', 'only a recording host can be copied');
+    }
+    const { record } = this.session;
+    const startNs = process.hrtime.bigint();
+    const made = order.kind === 'copy' ? record.copyPages(order.step) : record.snapshot();
+    const copy = { ...made, tookNs: process.hrtime.bigint() - startNs };
+    this.report(record, true);
+    return 'seq' in copy ? { kind: 'snapshot', snapshot: copy } : { kind: 'copied', copy };
   }
 
   private promote(epoch: bigint): Answer {

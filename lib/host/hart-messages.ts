@@ -12,6 +12,7 @@ import { MAX_HARTS, type MachineConfig, type MachineImages } from '../machine/co
 import type { EngineOptions } from '../machine/engine.js';
 import type { MachineStop } from '../machine/machine.js';
 import { LockstepError, type ErrorCode } from '../base/error.js';
+import type { CopyPart, CopyStep } from '../session/page-copy.js';
 import type { DiskFiles } from './overlay-file.js';
 
 /** Console bytes on their way into the machine. */
@@ -67,6 +68,13 @@ export interface SnapshotReport {
   /** The next entry of a log that continues from here has `seq + 1`. */
   readonly seq: bigint;
   readonly bytes: Uint8Array;
+  /** For how long the guest stood still. */
+  readonly tookNs: bigint;
+}
+
+/** A step of a copy, and for how long the guest stood still for it. */
+export interface CopyReport extends CopyPart {
+  readonly tookNs: bigint;
 }
 
 /** A look at the machine between two slices. */
@@ -96,6 +104,7 @@ export type Order =
   | { readonly kind: 'feed'; readonly entries: readonly LogEntry[] }
   | { readonly kind: 'promote'; readonly request: number; readonly epoch: bigint }
   | { readonly kind: 'snapshot'; readonly request: number }
+  | { readonly kind: 'copy'; readonly request: number; readonly step: CopyStep }
   | { readonly kind: 'inspect'; readonly request: number }
   | { readonly kind: 'hash-state'; readonly request: number }
   | { readonly kind: 'outputs'; readonly request: number }
@@ -139,6 +148,7 @@ export type Report =
 export type Answer =
   | { readonly kind: 'promoted'; readonly promotion: PromotionReport }
   | { readonly kind: 'snapshot'; readonly snapshot: SnapshotReport }
+  | { readonly kind: 'copied'; readonly copy: CopyReport }
   | { readonly kind: 'inspection'; readonly inspection: InspectionReport }
   | { readonly kind: 'state-hash'; readonly hash: bigint }
   | { readonly kind: 'outputs'; readonly outputs: readonly StreamTail[] }
@@ -237,4 +247,10 @@ export function unpackError(packed: PackedError): Error {
       : new LockstepError(packed.code, packed.message, packed.fields);
   if (packed.stack !== '') error.stack = packed.stack;
   return error;
+}
+
+/** What of an answer is handed over instead of copied. */
+export function handedOver(answer: Answer): Uint8Array | null {
+  if (answer.kind === 'snapshot') return answer.snapshot.bytes;
+  return answer.kind === 'copied' ? answer.copy.bytes : null;
 }

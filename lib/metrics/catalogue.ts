@@ -162,6 +162,26 @@ export const CATALOGUE = {
     help: 'Bytes of log batches (log bandwidth).',
     labels: { direction: ['recorded', 'sent', 'received'] },
   },
+  lockstep_transfer_duration_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Time to copy the running machine to a joining backup.',
+    labels: {},
+    buckets: PHASE_BUCKETS,
+  },
+  lockstep_transfer_stop_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Time that the guest stood still at the end of such a copy.',
+    labels: {},
+    buckets: LATENCY_BUCKETS,
+  },
+  lockstep_transfer_bytes_total: {
+    type: 'counter',
+    unit: 'bytes',
+    help: 'Bytes of such copies that were sent.',
+    labels: {},
+  },
   lockstep_ack_rtt_seconds: {
     type: 'histogram',
     unit: 'seconds',

@@ -13,6 +13,7 @@ import {
   Accepted,
   Batch,
   Heartbeat,
+  MachinePages,
   OutputHistory,
   ReplicationServiceService,
   SnapshotChunk,
@@ -52,6 +53,12 @@ function writeBatch(writer: Writer, batch: Batch): void {
   put64(writer, 48, batch.releasedSeq);
 }
 
+function writePages(writer: Writer, pages: MachinePages): void {
+  put64(writer, 8, pages.epoch);
+  if (pages.round !== 0) writer.uint32(16).uint32(pages.round);
+  if (pages.data.length > 0) writer.uint32(26).bytes(pages.data);
+}
+
 function writeHeartbeat(writer: Writer, heartbeat: Heartbeat): void {
   put64(writer, 8, heartbeat.epoch);
   put64(writer, 16, heartbeat.recordedSeq);
@@ -85,6 +92,10 @@ export function encodeReplicateResponse(response: ReplicateResponse): Buffer {
     case 'history':
       writer.uint32(42).bytes(OutputHistory.encode(message.value).finish());
       break;
+    case 'pages':
+      writePages(writer.uint32(50).fork(), message.value);
+      writer.ldelim();
+      break;
     case undefined:
       break;
   }
@@ -104,6 +115,18 @@ function readBatch(reader: Reader, end: number): Batch {
     else reader.skipType(tag & 7);
   }
   return batch;
+}
+
+function readPages(reader: Reader, end: number): MachinePages {
+  const pages = MachinePages.create();
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === 8) pages.epoch = wide(reader.uint64());
+    else if (tag === 16) pages.round = reader.uint32();
+    else if (tag === 26) pages.data = asBuffer(reader.bytes());
+    else reader.skipType(tag & 7);
+  }
+  return pages;
 }
 
 function readHeartbeat(reader: Reader, end: number): Heartbeat {
@@ -144,6 +167,8 @@ export function decodeReplicateResponse(bytes: Uint8Array): ReplicateResponse {
       message = { $case: 'snapshot', value: SnapshotChunk.decode(reader.bytes()) };
     } else if (tag === 42) {
       message = { $case: 'history', value: OutputHistory.decode(reader.bytes()) };
+    } else if (tag === 50) {
+      message = { $case: 'pages', value: readPages(reader, within(reader)) };
     } else reader.skipType(tag & 7);
   }
   return { message };

@@ -46,6 +46,7 @@ import type {
   RecordedSnapshot,
   SliceStatus,
 } from './recorded.js';
+import { PageCopy, type CopyPart, type CopyStep } from './page-copy.js';
 import { encodeSnapshot } from './snapshot.js';
 import { StateCheck } from './state-check.js';
 
@@ -73,6 +74,7 @@ export class RecordSession {
   private entries: LogEntry[] = [];
   private outputs: RecordedOutput[] = [];
   private inputs: LoggedInput[] = [];
+  private pageCopy: PageCopy | null = null;
 
   constructor(options: RecordOptions) {
     const { machine, ports, state } = options;
@@ -176,11 +178,22 @@ export class RecordSession {
     return this.logCheck(true);
   }
 
-  /** A copy of machine and session. Pages are checked first, so both go on with none dirty. */
+  /** A copy of machine and session, with only those pages that a copy begun before still lacks. */
   snapshot(): RecordedSnapshot {
+    const { pageCopy } = this;
     this.log({ kind: 'control', ...this.here(), action: 'snapshot' });
     this.logCheck(true);
-    return { seq: this.seq, bytes: encodeSnapshot(this.machine, this.state()) };
+    this.pageCopy = null;
+    const bytes = encodeSnapshot(this.machine, this.state(), pageCopy?.finish());
+    return { seq: this.seq, bytes };
+  }
+
+  /** A step of a copy while the machine runs on; `page-copy.ts` says in which order. */
+  copyPages(step: CopyStep): CopyPart {
+    if (step === 'begin' || step === 'round') this.logCheck(true);
+    if (step === 'begin') this.pageCopy = new PageCopy(this.machine);
+    if (step === 'abandon') this.pageCopy = null;
+    return this.pageCopy?.take(step) ?? { bytes: new Uint8Array(0), pages: 0, left: 0 };
   }
 
   /** What another session needs to go on from here. */
@@ -378,6 +391,7 @@ export class RecordSession {
     if (pages) this.pageCheckStep = here.step;
     const description = this.check.describe(this.machine, pages);
     this.log({ kind: 'state-hash', ...here, ...description });
+    this.pageCopy?.note(description.pages ?? []);
     if (pages && this.machine.hasMoreDirtyPages()) return this.logCheck(true);
     return description.hash;
   }

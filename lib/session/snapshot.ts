@@ -17,28 +17,26 @@
  * its input as hostile: whatever is wrong is BAD_SNAPSHOT and nothing is restored.
  */
 
-import { present } from '../base/assert.js';
 import { ByteReader, ByteWriter, DecodeError } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import { LockstepError } from '../base/error.js';
 import { HASH_STATE_BYTES } from '../base/hash.js';
 import { OUTPUT_STREAMS, type OutputStream } from '../event/event.js';
+import { MAX_PAGES } from '../event/limits.js';
 import type { Machine } from '../machine/machine.js';
 import type { StreamState } from './output-streams.js';
+import { readPages, writePages, type Page } from './page-runs.js';
 import type { SessionState } from './session-state.js';
 
 const MAGIC = 0x3153534c;
 export const SNAPSHOT_FORMAT_VERSION = 1;
 const PAGE_BYTES = 4096;
-const RUN_PAGES = 256;
 const MAX_DIGEST_BYTES = 128;
 const MAX_NAME_BYTES = 64;
 const MAX_WORDS_BYTES = 4 << 20;
 const CRC_BYTES = 4;
 /** Where a saved hash has its count of bytes. */
 const HASHED_BYTES_AT = 16;
-
-type Page = readonly [page: number, bytes: Uint8Array];
 
 /** Words at the last check are not in it: a snapshot is taken right after a check with pages. */
 type SavedState = Omit<SessionState, 'words'>;
@@ -49,14 +47,16 @@ interface Snapshot {
   readonly pages: readonly Page[];
 }
 
-/** `state` must be that of a session that has just checked the machine, pages included. */
-export function encodeSnapshot(machine: Machine, state: SavedState): Uint8Array {
+/**
+ * `state` must be that of a session that has just checked the machine, pages included. `pages` are
+ * those to put in, where whoever gets it has the others already.
+ */
+export function encodeSnapshot(
+  machine: Machine,
+  state: SavedState,
+  pages: readonly Page[] = presentPages(machine),
+): Uint8Array {
   const words = machine.saveWords();
-  const pages: Page[] = [];
-  for (let page = 0; page < machine.pageCount; page++) {
-    const bytes = machine.savePage(page);
-    if (bytes !== null) pages.push([page, bytes]);
-  }
   const out = new ByteWriter(words.length + pages.length * (PAGE_BYTES + 8) + 4096);
   out.u32(MAGIC);
   out.u32(SNAPSHOT_FORMAT_VERSION);
@@ -74,25 +74,54 @@ export function encodeSnapshot(machine: Machine, state: SavedState): Uint8Array 
     out.block(hash);
   }
   out.block(words);
-  encodePages(out, pages);
+  writePages(out, pages);
   const body = out.finish();
   out.u32(crc32(body));
   return out.finish();
 }
 
-function encodePages(out: ByteWriter, pages: readonly Page[]): void {
-  let at = 0;
-  while (at < pages.length) {
-    const [first] = present(pages[at], 'page');
-    let count = 1;
-    while (count < RUN_PAGES && pages[at + count]?.[0] === first + count) count++;
-    out.varint(first);
-    out.varint(count);
-    for (const [, bytes] of pages.slice(at, at + count)) out.raw(bytes);
-    at += count;
+function presentPages(machine: Machine): Page[] {
+  const pages: Page[] = [];
+  for (let page = 0; page < machine.pageCount; page++) {
+    const bytes = machine.savePage(page);
+    if (bytes !== null) pages.push([page, bytes]);
   }
-  out.varint(0);
-  out.varint(0);
+  return pages;
+}
+
+/**
+ * The snapshot that `rest` and the pages copied before make; `rest` wins. Errors: BAD_SNAPSHOT.
+ * Whether the pages are the machine's is looked at when it is restored.
+ */
+export function completeSnapshot(
+  rest: Uint8Array,
+  copied: ReadonlyMap<number, Uint8Array>,
+): Uint8Array {
+  return refuseDamage(() => {
+    const body = checkedBody(rest);
+    const input = new ByteReader(body);
+    requireFormat(input);
+    readHead(input);
+    input.block(MAX_WORDS_BYTES, 'words');
+    const head = body.subarray(0, body.length - input.remaining);
+    const pages = new Map([...copied, ...readPages(input, MAX_PAGES)]);
+    const sorted = [...pages].sort(([a], [b]) => a - b);
+    const out = new ByteWriter(head.length + sorted.length * (PAGE_BYTES + 8) + 64);
+    out.raw(head);
+    writePages(out, sorted);
+    out.u32(crc32(out.finish()));
+    return out.finish();
+  });
+}
+
+/** The bytes without their CRC, if it matches. */
+function checkedBody(bytes: Uint8Array): Uint8Array {
+  if (bytes.length < CRC_BYTES) throw new DecodeError('it ends within its header');
+  const body = bytes.subarray(0, bytes.length - CRC_BYTES);
+  if (new ByteReader(bytes.subarray(body.length)).u32() !== crc32(body)) {
+    throw new DecodeError('its CRC does not match');
+  }
+  return body;
 }
 
 /** What a snapshot says of itself; its pages and checksum are looked at when it is restored. */
@@ -212,21 +241,6 @@ function readHash(input: ByteReader, what: string): Uint8Array {
 
 function hashedBytes(hash: Uint8Array): bigint {
   return new DataView(hash.buffer, hash.byteOffset).getBigUint64(HASHED_BYTES_AT, true);
-}
-
-function readPages(input: ByteReader, pageCount: number): Page[] {
-  const pages: Page[] = [];
-  let next = 0;
-  for (;;) {
-    const first = input.count(pageCount, 'page');
-    const count = input.count(RUN_PAGES, 'run of pages');
-    if (count === 0) return pages;
-    if (first < next || first + count > pageCount) {
-      throw new DecodeError(`pages ${first} to ${first + count - 1} of ${pageCount}`);
-    }
-    for (let page = first; page < first + count; page++) pages.push([page, input.raw(PAGE_BYTES)]);
-    next = first + count;
-  }
 }
 
 function asciiBytes(text: string): Uint8Array {

@@ -101,6 +101,25 @@ test('the primary dies in the middle of writing, twice: no byte is lost or doubl
   t.true((await exported(overlay)).equals(model), 'the log that begins with a joined machine');
 });
 
+test('a backup that dies while the machine is copied to it costs nothing; the next joins', async (t) => {
+  const { fixture, model, diskOf } = bench(t);
+  const primary = fixture.primary();
+  const console = await fixture.console([primary], false);
+  await console.line(3);
+  const first = await fixture.backup([primary]);
+  await first.heard('greeting -> loading');
+  first.signal('SIGKILL');
+  const second = await fixture.backup([primary]);
+  await primary.heard('protecting -> protected');
+  const copied = await primary.heard('machine copied');
+  t.log(`rounds ${String(copied['rounds'])}, stop of ${String(copied['stopMs'])} ms`);
+  const lines = console.lines.length;
+  await console.line(lines);
+  primary.signal('SIGKILL');
+  await ended(t, second);
+  t.true((await diskOf(3)).equals(model));
+});
+
 test('a replica whose disk is damaged is found and stopped, and the primary goes on', async (t) => {
   const { fixture, model, diskOf, state } = bench(t);
   const { primary, backup } = await fixture.pair();

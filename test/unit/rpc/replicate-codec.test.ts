@@ -24,7 +24,7 @@ function messages(): ReplicateResponse[] {
   };
   const bytes = (): Buffer => Buffer.from(random.bytes(random.below(300)));
   const one = (): ReplicateResponse['message'] => {
-    switch (random.below(5)) {
+    switch (random.below(6)) {
       case 0: {
         const [epoch, firstSeq, lastSeq] = [wide(), wide(), wide()];
         const value = { epoch, firstSeq, lastSeq, data: bytes(), recordedNs: wide() };
@@ -42,6 +42,10 @@ function messages(): ReplicateResponse[] {
       case 3: {
         const value = { epoch: wide(), stream: 'uart', offset: wide(), data: bytes() };
         return { $case: 'history', value };
+      }
+      case 4: {
+        const value = { epoch: wide(), round: random.below(3), data: bytes() };
+        return { $case: 'pages', value };
       }
       default: {
         const value = { epoch: wide(), seq: wide(), index: 3, last: false, data: bytes() };

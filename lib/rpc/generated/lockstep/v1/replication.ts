@@ -90,6 +90,7 @@ export interface ReplicateResponse {
     | { $case: "heartbeat"; value: Heartbeat }
     | { $case: "snapshot"; value: SnapshotChunk }
     | { $case: "history"; value: OutputHistory }
+    | { $case: "pages"; value: MachinePages }
     | undefined;
 }
 
@@ -98,7 +99,7 @@ export interface Accepted {
   epoch: bigint;
   /** Sequence number of the first entry that follows (after the snapshot, if there is one). */
   firstSeq: bigint;
-  /** True if output history and chunks of a snapshot come first; the backup drops what it has. */
+  /** True if output history, pages and chunks of a snapshot come first; the backup drops what it has. */
   snapshot: boolean;
   /** Interval of heartbeats, in milliseconds. */
   heartbeatMs: number;
@@ -138,6 +139,18 @@ export interface Heartbeat {
 }
 
 /**
+ * Pages of a machine that runs on while it is copied. A later copy of a page replaces an earlier
+ * one. They come before the chunks of the snapshot, which then has only the pages still lacking.
+ */
+export interface MachinePages {
+  epoch: bigint;
+  /** Round of the copy, from 1. */
+  round: number;
+  /** A list of pages in the format of lib/session/page-runs.ts, at most 256 pages. */
+  data: Buffer;
+}
+
+/**
  * A piece of a running machine, at most 1 MiB; the last piece says so. Together they are one
  * snapshot in the format of lib/session, or nothing.
  */
@@ -151,7 +164,7 @@ export interface SnapshotChunk {
   data: Buffer;
   /** Chain hash of the batch that ends at seq; set in the last chunk. */
   chain: Buffer;
-  /** SHA-256 over the data of all chunks; set in the last chunk. */
+  /** SHA-256 over the data of all pages and chunks; set in the last chunk. */
   sha256: Buffer;
 }
 
@@ -686,6 +699,9 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
       case "history":
         OutputHistory.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+      case "pages":
+        MachinePages.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -743,6 +759,14 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
             message.message = { $case: "history", value: OutputHistory.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "pages", value: MachinePages.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -788,6 +812,12 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
       case "history": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "history", value: OutputHistory.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "pages": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "pages", value: MachinePages.fromPartial(object.message.value) };
         }
         break;
       }
@@ -1188,6 +1218,88 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     message.releasedSeq = (object.releasedSeq !== undefined && object.releasedSeq !== null)
       ? BigInt(object.releasedSeq)
       : 0n;
+    return message;
+  },
+};
+
+function createBaseMachinePages(): MachinePages {
+  return { epoch: 0n, round: 0, data: Buffer.alloc(0) };
+}
+
+export const MachinePages: MessageFns<MachinePages> = {
+  encode(message: MachinePages, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.epoch);
+    }
+    if (message.round !== 0) {
+      writer.uint32(16).uint32(message.round);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(26).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MachinePages {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMachinePages();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.round = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MachinePages>): MachinePages {
+    return MachinePages.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MachinePages>): MachinePages {
+    const message = createBaseMachinePages();
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    message.round = object.round ?? 0;
+    message.data = object.data ?? Buffer.alloc(0);
     return message;
   },
 };
