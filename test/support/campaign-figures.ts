@@ -163,6 +163,8 @@ function isOver(client: CampaignClient, count: number): boolean {
 async function failoverTime({ kills, seed }: FigureOptions): Promise<readonly Figure[]> {
   const campaign = new KillCampaign({
     ...ledgerGuest(),
+    // How fast the guest runs between the kills is another figure.
+    minRate: 0,
     seed,
     loadMs: 500,
     checksLogs: false,

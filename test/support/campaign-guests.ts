@@ -41,7 +41,7 @@ export function ledgerGuest(): CampaignGuest {
     restore: null,
     dialect: ledgerDialect(),
     ahead: 8,
-    minRate: 50,
+    minRate: 20,
     close: () => undefined,
   };
 }
@@ -67,7 +67,7 @@ export async function debianGuest(say: (text: string) => void): Promise<Campaign
     restore,
     dialect: shellDialect(),
     ahead: 4,
-    minRate: 5,
+    minRate: 2,
     close: () => rmSync(made, { recursive: true, force: true }),
   };
 }

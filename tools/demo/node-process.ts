@@ -47,7 +47,9 @@ export class NodeProcess {
 
   /** `args` must ask for the journal as JSON. */
   constructor(script: string, args: readonly string[]) {
-    this.child = spawn(process.execPath, ['--enable-source-maps', script, ...args], {
+    // As a user starts it. With source maps the first error of a broken connection takes a tenth of
+    // a second to be made, and a backup learns that much later of its primary's death.
+    this.child = spawn(process.execPath, [script, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.exited = once(this.child, 'exit').then(([code]: unknown[]) =>
