@@ -12,15 +12,16 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
-import { parseCommandLine, type Arguments, type Command } from '../../tools/command.js';
+import { LockstepError } from '../../lib/base/error.js';
+import type { Arguments, Command } from '../../tools/command.js';
 import { toJsonLine } from '../../tools/output.js';
+import { runCampaign } from '../support/campaign-main.js';
 import { bootFlags, PROMPT } from '../support/debian-recording.js';
 import { cachedDebianImage } from '../support/debian.js';
 import { LockstepProcess } from '../support/lockstep-process.js';
 
 const command: Command = {
-  usage: ['campaign:boot [--seconds S] [--rate R] [--engine NAME] [--json]'],
+  usage: ['campaign:boot -- [--seconds S] [--rate R] [--engine NAME] [--json]'],
   description: 'Measures how long Debian takes to its shell, and the rate of the engine.',
   options: {
     seconds: { type: 'string', value: 'S', help: 'the longest boot that is accepted' },
@@ -75,10 +76,4 @@ async function boot(engine: string): Promise<Figures> {
   }
 }
 
-try {
-  process.exitCode = await command.run(parseCommandLine(command, process.argv.slice(2)));
-} catch (error) {
-  if (!(error instanceof LockstepError)) throw error;
-  process.stderr.write(`campaign: ${error.message}\n`);
-  process.exitCode = EXIT_STATUS[error.code];
-}
+await runCampaign(command);

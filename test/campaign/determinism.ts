@@ -16,7 +16,8 @@ import { present } from '../../lib/base/assert.js';
 import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
 import type { LogEntry, StateHashEvent } from '../../lib/event/event.js';
 import { createRiscvMachine } from '../../lib/machine/riscv-machine.js';
-import { parseCommandLine, type Arguments, type Command } from '../../tools/command.js';
+import type { Arguments, Command } from '../../tools/command.js';
+import { runCampaign } from '../support/campaign-main.js';
 import { openRecording, type DebianRecording } from '../support/debian-recording.js';
 import {
   isInOrder,
@@ -39,14 +40,14 @@ const FLIP_INTERVALS = 4;
 const PAGE_BITS = 4096 * 8;
 
 const command: Command = {
-  usage: ['campaign:determinism [replay] [edit] [flip] [--flips N] [--seed S]'],
+  usage: ['campaign:determinism -- [replay] [edit] [flip] [--flips N] [--seed S]'],
   description: 'Replays a recorded boot of Debian under stress, edited, and with flipped bits.',
   options: {
     flips: { type: 'string', value: 'N', help: 'bits to flip (40)' },
     seed: { type: 'string', value: 'S', help: 'of the places and moments (1)' },
   },
   positionals: { min: 0, max: PARTS.length },
-  run: runCampaign,
+  run: campaign,
 };
 
 /** One line of the report: what was done, and whether it held. */
@@ -55,7 +56,7 @@ interface Outcome {
   readonly text: string;
 }
 
-async function runCampaign(args: Arguments): Promise<number> {
+async function campaign(args: Arguments): Promise<number> {
   const wanted: readonly string[] = args.positionals.length > 0 ? args.positionals : PARTS;
   const unknown = wanted.find((name) => !(PARTS as readonly string[]).includes(name));
   if (unknown !== undefined) {
@@ -180,10 +181,4 @@ function wordNames({ meta }: DebianRecording['log']): readonly string[] {
   return [...machine.words().keys()].map((index) => machine.wordName(index));
 }
 
-try {
-  process.exitCode = await command.run(parseCommandLine(command, process.argv.slice(2)));
-} catch (error) {
-  if (!(error instanceof LockstepError)) throw error;
-  process.stderr.write(`campaign: ${error.message}\n`);
-  process.exitCode = EXIT_STATUS[error.code];
-}
+await runCampaign(command);

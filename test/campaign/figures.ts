@@ -3,9 +3,10 @@
  * what docs/SPECIFICATION.md promises. Exit status 1 if one falls short.
  */
 
-import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
-import { parseCommandLine, type Arguments, type Command } from '../../tools/command.js';
+import { LockstepError } from '../../lib/base/error.js';
+import type { Arguments, Command } from '../../tools/command.js';
 import { toJsonLine } from '../../tools/output.js';
+import { runCampaign } from '../support/campaign-main.js';
 import {
   currentLoad,
   DEFAULT_FIGURE_OPTIONS,
@@ -14,7 +15,7 @@ import {
 } from '../support/campaign-figures.js';
 
 const command: Command = {
-  usage: ['campaign:figures [ID]... [--kills N] [--seed S] [--samples N] [--json]'],
+  usage: ['campaign:figures -- [ID]... [--kills N] [--seed S] [--samples N] [--json]'],
   description: `Measures the figures of a pair: ${Object.keys(FIGURES).join(', ')}.`,
   options: {
     kills: { type: 'string', value: 'N', help: 'kills for the failover time (20)' },
@@ -61,10 +62,4 @@ function report(args: Arguments, id: string, figure: Figure): void {
   process.stdout.write(`${id.padEnd(17)}  ${name}: ${shown} ${unit}${promise}\n`);
 }
 
-try {
-  process.exitCode = await command.run(parseCommandLine(command, process.argv.slice(2)));
-} catch (error) {
-  if (!(error instanceof LockstepError)) throw error;
-  process.stderr.write(`figures: ${error.message}\n`);
-  process.exitCode = EXIT_STATUS[error.code];
-}
+await runCampaign(command);

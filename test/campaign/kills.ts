@@ -6,16 +6,17 @@
  */
 
 import { performance } from 'node:perf_hooks';
-import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
-import { parseCommandLine, type Arguments, type Command } from '../../tools/command.js';
+import { LockstepError } from '../../lib/base/error.js';
+import type { Arguments, Command } from '../../tools/command.js';
 import { toJsonLine } from '../../tools/output.js';
+import { runCampaign } from '../support/campaign-main.js';
 import { Broken } from '../support/campaign-checks.js';
 import { debianGuest, ledgerGuest, type CampaignGuest } from '../support/campaign-guests.js';
 import { KILL_KINDS, KillCampaign, type KillRecord } from '../support/campaign-kills.js';
 import { summarize, type Summary } from '../support/campaign-summary.js';
 
 const command: Command = {
-  usage: ['campaign:kills [--kills N] [--guest ledger|debian] [--seed S] [--json]'],
+  usage: ['campaign:kills -- [--kills N] [--guest ledger|debian] [--seed S] [--json]'],
   description: 'Kills the primary again and again, and checks that nothing is lost.',
   options: {
     kills: { type: 'string', value: 'N', help: 'how often the primary is killed (100)' },
@@ -24,10 +25,10 @@ const command: Command = {
     'load-ms': { type: 'string', value: 'N', help: 'load before each kill (1000)' },
     json: { type: 'boolean', help: 'the summary as one JSON object' },
   },
-  run: runCampaign,
+  run: campaign,
 };
 
-async function runCampaign(args: Arguments): Promise<number> {
+async function campaign(args: Arguments): Promise<number> {
   const kills = args.integer('kills', 1, 1_000_000) ?? 100;
   const seed = args.integer('seed', 0, 0xffff_ffff) ?? 1;
   const name = args.text('guest') ?? 'ledger';
@@ -37,7 +38,7 @@ async function runCampaign(args: Arguments): Promise<number> {
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
   const guest = name === 'ledger' ? ledgerGuest() : await debianGuest(say);
   const startMs = performance.now();
-  const campaign = new KillCampaign({
+  const chain = new KillCampaign({
     ...guest,
     seed,
     loadMs: args.integer('load-ms', 100, 600_000) ?? 1_000,
@@ -45,18 +46,18 @@ async function runCampaign(args: Arguments): Promise<number> {
   });
   let fault: string | null = null;
   try {
-    await campaign.start();
-    await campaign.run(kills);
+    await chain.start();
+    await chain.run(kills);
   } catch (error) {
     if (!(error instanceof Broken || error instanceof LockstepError)) throw error;
     fault = error.message;
   } finally {
-    await campaign.close(fault !== null);
+    await chain.close(fault !== null);
     guest.close();
   }
-  const summary = summarize(campaign.records, (performance.now() - startMs) / 1000);
+  const summary = summarize(chain.records, (performance.now() - startMs) / 1000);
   report(args, { guest: name, seed, wanted: kills, fault, ...summary }, guest);
-  if (fault !== null) say(`kept: ${campaign.fleet.folder}`);
+  if (fault !== null) say(`kept: ${chain.fleet.folder}`);
   return fault === null ? 0 : 1;
 }
 
@@ -99,10 +100,4 @@ function report(args: Arguments, result: Report, guest: CampaignGuest): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-try {
-  process.exitCode = await command.run(parseCommandLine(command, process.argv.slice(2)));
-} catch (error) {
-  if (!(error instanceof LockstepError)) throw error;
-  process.stderr.write(`campaign: ${error.message}\n`);
-  process.exitCode = EXIT_STATUS[error.code];
-}
+await runCampaign(command);

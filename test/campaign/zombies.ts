@@ -4,30 +4,31 @@
  * folder kept, at the first promise that does not hold.
  */
 
-import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
-import { parseCommandLine, type Arguments, type Command } from '../../tools/command.js';
+import { LockstepError } from '../../lib/base/error.js';
+import type { Arguments, Command } from '../../tools/command.js';
 import { toJsonLine } from '../../tools/output.js';
+import { runCampaign } from '../support/campaign-main.js';
 import { Broken } from '../support/campaign-checks.js';
 import { ledgerGuest } from '../support/campaign-guests.js';
 import { distribution } from '../support/campaign-summary.js';
 import { ZombieCampaign } from '../support/campaign-zombies.js';
 
 const command: Command = {
-  usage: ['campaign:zombies [--cycles N] [--seed S] [--json]'],
+  usage: ['campaign:zombies -- [--cycles N] [--seed S] [--json]'],
   description: 'Stops and continues the primary, and checks that it is heard by nobody.',
   options: {
     cycles: { type: 'string', value: 'N', help: 'how often (20)' },
     seed: { type: 'string', value: 'S', help: 'of the moments (1)' },
     json: { type: 'boolean', help: 'the summary as one JSON object' },
   },
-  run: runCampaign,
+  run: campaign,
 };
 
-async function runCampaign(args: Arguments): Promise<number> {
+async function campaign(args: Arguments): Promise<number> {
   const cycles = args.integer('cycles', 1, 1_000_000) ?? 20;
   const seed = args.integer('seed', 0, 0xffff_ffff) ?? 1;
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
-  const campaign = new ZombieCampaign({
+  const chain = new ZombieCampaign({
     ...ledgerGuest(),
     seed,
     onCycle: ({ number, epoch, failoverMs, fencedMs, lateBytes }) =>
@@ -38,14 +39,14 @@ async function runCampaign(args: Arguments): Promise<number> {
   });
   let fault: string | null = null;
   try {
-    await campaign.run(cycles);
+    await chain.run(cycles);
   } catch (error) {
     if (!(error instanceof Broken || error instanceof LockstepError)) throw error;
     fault = error.message;
   } finally {
-    await campaign.fleet.close(fault !== null);
+    await chain.fleet.close(fault !== null);
   }
-  const { records } = campaign;
+  const { records } = chain;
   const lateBytes = records.reduce((sum, record) => sum + record.lateBytes, 0);
   const failover = distribution(records.map(({ failoverMs }) => failoverMs));
   const fenced = distribution(records.map(({ fencedMs }) => fencedMs));
@@ -60,14 +61,8 @@ async function runCampaign(args: Arguments): Promise<number> {
         `${fault === null ? 'Everything held.' : `NOT KEPT: ${fault}`}\n`,
     );
   }
-  if (fault !== null) say(`kept: ${campaign.fleet.folder}`);
+  if (fault !== null) say(`kept: ${chain.fleet.folder}`);
   return fault === null ? 0 : 1;
 }
 
-try {
-  process.exitCode = await command.run(parseCommandLine(command, process.argv.slice(2)));
-} catch (error) {
-  if (!(error instanceof LockstepError)) throw error;
-  process.stderr.write(`campaign: ${error.message}\n`);
-  process.exitCode = EXIT_STATUS[error.code];
-}
+await runCampaign(command);

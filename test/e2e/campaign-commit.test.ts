@@ -19,7 +19,7 @@ import { OneWayProxy } from '../support/one-way-proxy.js';
 
 /** What held output, its log and their bookkeeping may add to the primary's memory. */
 const MAX_GROWTH_BYTES = 128 * 2 ** 20;
-const FLOOD_MS = 8_000;
+const FLOOD_MS = 5_000;
 /** Asked in one piece; each answer has some forty bytes. */
 const QUESTIONS = 200;
 

@@ -34,8 +34,18 @@ const PLAIN = { nodeFlags: [], words: [], neighbours: 0, shortSteps: null, longS
 
 export const REPLAY_CONDITIONS: readonly ReplayCondition[] = [
   { ...PLAIN, name: 'as it is' },
-  { ...PLAIN, name: "V8's baseline compiler only", nodeFlags: ['--liftoff-only'] },
-  { ...PLAIN, name: "V8's optimising compiler only", nodeFlags: ['--no-liftoff'] },
+  {
+    ...PLAIN,
+    name: "V8's baseline compiler only",
+    nodeFlags: ['--liftoff-only'],
+    shortSteps: 600_000_000n,
+  },
+  {
+    ...PLAIN,
+    name: "V8's optimising compiler only",
+    nodeFlags: ['--no-liftoff'],
+    shortSteps: 600_000_000n,
+  },
   {
     ...PLAIN,
     name: 'full garbage collections',
@@ -49,7 +59,7 @@ export const REPLAY_CONDITIONS: readonly ReplayCondition[] = [
     shortSteps: 3_000_000n,
     longSteps: 30_000_000n,
   },
-  { ...PLAIN, name: 'busy neighbours', neighbours: 3, shortSteps: 600_000_000n },
+  { ...PLAIN, name: 'busy neighbours', neighbours: 3, shortSteps: 300_000_000n },
   {
     ...PLAIN,
     name: 'interpreter',
