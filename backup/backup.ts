@@ -31,7 +31,7 @@ import { errorOfCloseReason } from '../lib/rpc/close-reason.js';
 import type { Batch, Heartbeat } from '../lib/rpc/generated/lockstep/v1/replication.js';
 import type { Primary } from '../primary/primary.js';
 import { BackupChannel, type PrimaryMessage } from './channel.js';
-import { becomePrimary } from './promote.js';
+import { becomePrimary, networkPlace } from './promote.js';
 import { readBatch } from './receive.js';
 import { Replica, type AcceptedBatch } from './replica.js';
 import { ReplicaSlot, type SnapshotMessage } from './replica-slot.js';
@@ -344,7 +344,9 @@ export class Backup implements RoleServices {
     hart.listen(null);
     this.meters.close();
     const { stop } = this;
-    const primary = becomePrimary({ node, hart, tail, files, histories, stop }, takeover);
+    const network = networkPlace(this.options.spec);
+    const parts = { node, hart, tail, files, histories, network, stop };
+    const primary = becomePrimary(parts, takeover);
     this.settle.resolve({ kind: 'promoted', primary });
   }
 

@@ -8,6 +8,8 @@
 import type { Takeover } from '../lib/protocol/primary-contract.js';
 import { Primary, type PrimaryParts } from '../primary/primary.js';
 
+export { networkPlace } from '../primary/network.js';
+
 export type Inheritance = Omit<PrimaryParts, 'takeover'>;
 
 export function becomePrimary(inheritance: Inheritance, takeover: Takeover): Primary {

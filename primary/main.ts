@@ -6,7 +6,7 @@ import type { Journal } from '../lib/node/journal.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
 import { Node, type NodeOptions } from '../lib/node/node.js';
 import { statusOfStop } from '../lib/node/stop-status.js';
-import { Primary } from './primary.js';
+import { powerOn, restore } from './power-on.js';
 
 export interface PrimaryRun {
   /** The machine to go on with, instead of one that powers on. */
@@ -29,9 +29,7 @@ export async function runPrimary(
   const node = await Node.open(options, journal);
   try {
     const primary =
-      snapshot === undefined
-        ? await Primary.powerOn(node, spec)
-        : await Primary.restore(node, spec, snapshot);
+      snapshot === undefined ? await powerOn(node, spec) : await restore(node, spec, snapshot);
     try {
       primary.start();
       node.announceReady({ digest: primary.digest, log: primary.logDirectory ?? 'none' });

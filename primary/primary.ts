@@ -14,15 +14,13 @@
 import { LockstepError } from '../lib/base/error.js';
 import type { OutputStream } from '../lib/event/event.js';
 import type { HartListener } from '../lib/host/hart-host.js';
-import type { StreamTail } from '../lib/host/hart-messages.js';
-import { startOfChain } from '../lib/host/log-store/meta.js';
-import { sha256 } from '../lib/host/log-store/sha256.js';
+import type { OutputReport, StreamTail } from '../lib/host/hart-messages.js';
 import type { MachineStop } from '../lib/machine/machine.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
-import { HartPort } from '../lib/node/hart-port.js';
-import { createLogFiles, createLogFilesFrom, type LogFiles } from '../lib/node/log-files.js';
-import { LogTail } from '../lib/node/log-tail.js';
-import type { MachineSpec } from '../lib/node/machine-spec.js';
+import type { HartPort } from '../lib/node/hart-port.js';
+import type { LogFiles } from '../lib/node/log-files.js';
+import type { LogTail } from '../lib/node/log-tail.js';
+import type { NetworkLink } from '../lib/node/network-link.js';
 import type { Node } from '../lib/node/node.js';
 import {
   notPrimary,
@@ -32,15 +30,15 @@ import {
   type RoleStatus,
   type WatchCall,
 } from '../lib/node/role.js';
-import { StreamHistory } from '../lib/node/stream-history.js';
+import type { StreamHistory } from '../lib/node/stream-history.js';
 import { askArbiter } from '../lib/node/ask-arbiter.js';
 import type { Holder } from '../lib/protocol/arbiter.js';
 import { PrimaryCore } from '../lib/protocol/primary-core.js';
 import type { PrimaryEffect, PrimaryInput, Takeover } from '../lib/protocol/primary-contract.js';
-import { readPosition } from '../lib/session/snapshot.js';
 import { ConsoleHub } from './console.js';
 import { PrimaryChannel } from './channel.js';
 import { OutputGate } from './gate.js';
+import { openNetwork, type NetworkPlace } from './network.js';
 import { Recorder } from './recorder.js';
 import { describePrimary, PrimaryMeters } from './status.js';
 import { WatchHub } from './watch.js';
@@ -57,6 +55,8 @@ export interface PrimaryParts {
   readonly takeover: Takeover | null;
   /** Output before the machine's own, by stream. */
   readonly histories: ReadonlyMap<OutputStream, StreamHistory>;
+  /** The machine's network card and what it is plugged into; null for nothing. */
+  readonly network: NetworkPlace | null;
   /** How the guest ended, if it has. */
   readonly stop: MachineStop | null;
 }
@@ -73,6 +73,7 @@ export class Primary implements RoleServices {
   private readonly watchers: WatchHub;
   private readonly channel: PrimaryChannel;
   private readonly meters: PrimaryMeters;
+  private readonly network: NetworkLink | null;
   private hasBegun = false;
   private stop: MachineStop | null;
   private fencedBy: Holder | null = null;
@@ -106,7 +107,7 @@ export class Primary implements RoleServices {
     for (const [stream, history] of parts.histories) this.consoles.seed(stream, history);
     this.gate = new OutputGate(
       {
-        publish: ({ stream, offset, bytes }) => this.consoles.publish(stream, offset, bytes),
+        publish: (output) => this.publish(output),
         inputCommitted: ({ client, sequence }) => this.consoles.inputCommitted(client, sequence),
       },
       node.metrics,
@@ -122,44 +123,12 @@ export class Primary implements RoleServices {
       epoch: () => this.epoch(),
       onBackups: () => this.consoles.tellBackups(this.channel.backupAddresses()),
     });
+    this.network = openNetwork(parts, {
+      epoch: () => this.epoch(),
+      histories: this.consoles.histories,
+      fail: (error) => this.fail(error),
+    });
     this.meters = new PrimaryMeters({ node, hart, core: this.core, channel: this.channel });
-  }
-
-  /** Builds a machine that powers on. Errors: as HartPort.start and createLogFiles. */
-  static async powerOn(node: Node, spec: MachineSpec): Promise<Primary> {
-    const role = { kind: 'record', epoch: 1n, firstSeq: 1n } as const;
-    const { stateDir } = node;
-    const hart = await HartPort.start({ spec, start: { kind: 'boot' }, role, stateDir });
-    // The machine proves that it can be built; it goes on when the arbiter has granted the epoch.
-    hart.host.pause();
-    const start = startOfChain(hart.digest);
-    const files = stateDir === null ? null : createLogFiles(stateDir, spec, hart.digest, start);
-    const tail = new LogTail({ seq: 0n, hash: start.previousHash }, files);
-    const histories = new Map<OutputStream, StreamHistory>();
-    return new Primary({ node, hart, tail, files, takeover: null, histories, stop: null });
-  }
-
-  /**
-   * Builds a machine that goes on from a snapshot, in a life of its own: its log begins there and
-   * its epochs begin anew. Errors: also BAD_SNAPSHOT.
-   */
-  static async restore(node: Node, spec: MachineSpec, snapshot: Uint8Array): Promise<Primary> {
-    const { seq, outputs } = readPosition(snapshot);
-    const firstSeq = seq + 1n;
-    const role = { kind: 'record', epoch: 1n, firstSeq } as const;
-    const { stateDir } = node;
-    const from = { kind: 'snapshot', snapshot } as const;
-    const hart = await HartPort.start({ spec, start: from, role, stateDir });
-    hart.host.pause();
-    const start = { firstSeq, previousHash: sha256(snapshot) };
-    const files =
-      stateDir === null
-        ? null
-        : await createLogFilesFrom(snapshot, stateDir, spec, hart.digest, start);
-    const tail = new LogTail({ seq, hash: start.previousHash }, files);
-    const histories = new Map<OutputStream, StreamHistory>();
-    for (const { stream, offset } of outputs) histories.set(stream, new StreamHistory(offset));
-    return new Primary({ node, hart, tail, files, takeover: null, histories, stop: null });
   }
 
   get digest(): string {
@@ -214,6 +183,7 @@ export class Primary implements RoleServices {
     this.gate.close();
     this.channel.close();
     this.watchers.close();
+    this.network?.close();
     await this.parts.hart.stop();
     await this.parts.files?.close();
   }
@@ -313,6 +283,7 @@ export class Primary implements RoleServices {
     this.gate.open(CoreDriver.nowMs());
     hart.listen(this.listener());
     hart.host.resume();
+    this.network?.start(null);
   }
 
   /**
@@ -348,6 +319,12 @@ export class Primary implements RoleServices {
     }
     this.gate.open(CoreDriver.nowMs());
     this.parts.node.setPrimary(true);
+    this.network?.start(tails.find(({ stream }) => stream === 'network')?.released ?? null);
+  }
+
+  private publish({ stream, offset, bytes }: OutputReport): void {
+    this.consoles.publish(stream, offset, bytes);
+    if (stream === 'network') this.network?.notice();
   }
 
   private noteTransition(from: string, to: string, cause: string): void {
@@ -361,6 +338,7 @@ export class Primary implements RoleServices {
 
   private fence(cause: string, holder: Holder | null): void {
     this.gate.close();
+    this.network?.close();
     this.fencedBy = holder;
     this.meters.publishRole('fenced');
     const epoch = this.epoch();
@@ -387,6 +365,7 @@ export class Primary implements RoleServices {
   private fail(error: unknown): void {
     this.driver.stop();
     this.gate.close();
+    this.network?.close();
     this.settle.reject(error);
   }
 }

@@ -9,6 +9,7 @@ import type { ClockMode, HostRole, InspectionReport } from '../lib/host/hart-mes
 import type { InputStream, LogEntry } from '../lib/event/event.js';
 import type { MachineStop } from '../lib/machine/machine.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
+import { GuestNetwork } from './guest-network.js';
 import { GuestTerminal } from './guest-terminal.js';
 
 /** The terminal is one client among others that a log may have. */
@@ -79,6 +80,7 @@ class GuestRun {
   private end: (end: GuestEnd) => void = () => undefined;
   private fail: (error: unknown) => void = () => undefined;
   private host: HartHost | null = null;
+  private network: GuestNetwork | null = null;
   private interruptedStatus: number | null = null;
   private readonly signalled = Object.entries(SIGNALS).map(
     ([signal, status]) => [signal, () => this.interrupt(status)] as const,
@@ -119,6 +121,7 @@ class GuestRun {
       ...(spec.machineFactory === null ? {} : { machineFactory: spec.machineFactory }),
     });
     this.host = host;
+    this.network = GuestNetwork.open(spec, host, (error) => this.fail(error));
     const startMs = performance.now();
     for (const [signal, act] of this.signalled) process.on(signal, act);
     this.options.onBuilt?.(host.digest);
@@ -135,6 +138,7 @@ class GuestRun {
 
   async close(): Promise<void> {
     for (const [signal, act] of this.signalled) process.off(signal, act);
+    this.network?.close();
     await this.host?.stop();
     this.terminal.close();
   }
@@ -148,8 +152,10 @@ class GuestRun {
           this.fail(error);
         }
       },
-      onOutput: ({ stream, bytes }) =>
-        stream === this.options.console ? this.terminal.write(bytes) : undefined,
+      onOutput: ({ stream, offset, bytes }) => {
+        if (stream === 'network') this.network?.output(offset, bytes);
+        return stream === this.options.console ? this.terminal.write(bytes) : undefined;
+      },
       onInputLogged: ({ sequence }) => this.terminal.acknowledge(sequence),
       onStopped: (stop) => {
         const status = this.interruptedStatus;

@@ -22,6 +22,7 @@ import { DEFAULT_ENGINE, type EngineOptions } from '../lib/machine/engine.js';
 import { isElf, parseElf } from '../lib/machine/elf.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
 import type { Arguments, OptionTable } from './command.js';
+import { NETWORK_OPTIONS, readCard, readTarget } from './network-flags.js';
 
 const DEFAULT_MEMORY = '256M';
 const SYSTEM_FIRMWARE = '/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin';
@@ -72,6 +73,7 @@ export const MACHINE_OPTIONS: OptionTable = {
     value: 'HEX|none',
     help: 'up to 32 bytes for the kernel in /chosen/rng-seed',
   },
+  ...NETWORK_OPTIONS,
   ...ENGINE_OPTIONS,
 };
 
@@ -110,7 +112,7 @@ export async function readMachine(args: Arguments, origin: MachineOrigin): Promi
     initialRate: DEFAULT_RATE,
     rtcStartSeconds: readRtc(args, origin),
     rngSeed: readSeed(args, origin, images),
-    network: null,
+    network: readCard(args),
     disks: disks.map(({ sizeBytes, file }) => ({ sizeBytes, sha256: file.sha256 })),
   };
   const imageFiles = [bios, kernel, initrd, ...disks]
@@ -121,6 +123,7 @@ export async function readMachine(args: Arguments, origin: MachineOrigin): Promi
     images,
     diskBases: disks.map(({ file }) => file.path),
     imageFiles,
+    network: readTarget(args),
     engine: readEngine(args),
     machineFactory: null,
   };

@@ -53,6 +53,8 @@ export interface StreamTail {
   readonly offset: bigint;
   /** Everything kept up to the end of the stream so far. */
   readonly bytes: Uint8Array;
+  /** Output before it is known to have left the primary. */
+  readonly released: bigint;
 }
 
 export interface PromotionReport {

@@ -290,6 +290,18 @@ export const CATALOGUE = {
     help: 'Console bytes that clients sent to this node, resent ones included.',
     labels: {},
   },
+  lockstep_network_up: {
+    type: 'gauge',
+    unit: 'none',
+    help: "1 while this node's machine is plugged into its network.",
+    labels: {},
+  },
+  lockstep_network_frames_received_total: {
+    type: 'counter',
+    unit: 'frames',
+    help: 'Frames that came from the network for this machine, those without a buffer included.',
+    labels: {},
+  },
   lockstep_event_loop_lag_seconds: {
     type: 'gauge',
     unit: 'seconds',

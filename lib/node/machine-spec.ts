@@ -5,6 +5,7 @@
 import type { ImageFile } from '../host/log-store/meta.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
 import type { EngineOptions } from '../machine/engine.js';
+import type { NetworkTarget } from './network-link.js';
 
 export interface MachineSpec {
   readonly config: MachineConfig;
@@ -13,6 +14,8 @@ export interface MachineSpec {
   readonly diskBases: readonly string[];
   /** Where the images came from; a hint in the log's meta.json. */
   readonly imageFiles: readonly ImageFile[];
+  /** What the machine's network card is plugged into; null for nothing. */
+  readonly network: NetworkTarget | null;
   /** How guest code runs here; the peer's may differ. */
   readonly engine: EngineOptions;
   /** URL of a module that exports `createMachine`; null for the RISC-V machine. */

@@ -20,6 +20,8 @@ export const MAX_TAIL_BYTES = 16 << 20;
 export interface TailBytes {
   readonly offset: bigint;
   readonly bytes: Uint8Array;
+  /** Output before it is known to have left the primary. */
+  readonly released: bigint;
 }
 
 export class OutputTail {
@@ -58,7 +60,8 @@ export class OutputTail {
       at += chunk.length;
     }
     assert(at === this.kept, `${at} bytes of output kept, counted ${this.kept}`);
-    return { offset: begin, bytes: all.subarray(Number(begin - this.start)) };
+    const bytes = all.subarray(Number(begin - this.start));
+    return { offset: begin, bytes, released: this.released };
   }
 
   private trim(): void {

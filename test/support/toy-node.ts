@@ -32,6 +32,7 @@ const command: Command = {
       images: TOY_IMAGES,
       diskBases: [],
       imageFiles: [],
+      network: null,
       engine: DEFAULT_ENGINE,
       machineFactory: new URL(factory, import.meta.url).href,
     };

@@ -55,6 +55,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status.js')).status,
   },
   {
+    name: 'switch',
+    group: 'A pair',
+    summary: 'the network of machines, which outlives them',
+    load: async () => (await import('./switch.js')).switchCommand,
+  },
+  {
     name: 'image',
     group: 'Tools',
     summary: 'fetch and build what boots Debian 13',

@@ -63,7 +63,15 @@ async function replayLog(args: Arguments): Promise<number> {
   const { images, diskBases, imageFiles } = await findImages(args, meta);
   const { config } = meta;
   const engine = readEngine(args);
-  const flags = { config, images, diskBases, imageFiles, engine, machineFactory: null };
+  const flags = {
+    config,
+    images,
+    diskBases,
+    imageFiles,
+    engine,
+    network: null,
+    machineFactory: null,
+  };
   const { disks } = chooseDisks(args, flags, false);
   const feed = new ReplayFeed(continued ?? reader, args.count('to-seq') ?? null);
   const untilStep = args.count('to-step') ?? null;

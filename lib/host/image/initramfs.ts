@@ -11,7 +11,7 @@ import type { ModuleSet } from './kernel-modules.js';
 import type { PackageEntry } from './package-archive.js';
 
 /** Raised when INIT or the layout changes, so that images built before are built anew. */
-export const INITRAMFS_VERSION = 2;
+export const INITRAMFS_VERSION = 3;
 
 /** Loaded by init where the machine has the device, or on demand (ext4). */
 export const WANTED_MODULES: readonly string[] = [
@@ -50,6 +50,13 @@ if [ -n "$root" ]; then
   exec switch_root /mnt /sbin/init
 fi
 
+ip link set lo up
+if [ -e /sys/class/net/eth0 ]; then
+  ip link set eth0 up
+  udhcpc -i eth0 -q -n -t 5 -T 1 -s /etc/udhcpc.sh 2>/dev/null ||
+    echo 'lockstep: no address from DHCP'
+fi
+
 commands=$(sed -n 's/.*lockstep\\.run="\\([^"]*\\)".*/\\1/p' /proc/cmdline)
 if [ -n "$commands" ]; then
   echo 'lockstep: commands begin'
@@ -65,6 +72,19 @@ else
 fi
 sync
 poweroff -f
+`;
+
+/** What busybox's DHCP client runs when it has got a lease. */
+const LEASE_SCRIPT = `#!/bin/busybox sh
+[ "$1" = bound ] || [ "$1" = renew ] || exit 0
+ip addr replace "$ip/\${mask:-24}" dev "$interface"
+for gateway in $router; do
+  ip route replace default via "$gateway" dev "$interface"
+done
+for server in $dns; do
+  echo "nameserver $server"
+done > /etc/resolv.conf
+echo "lockstep: address $ip"
 `;
 
 const DIRECTORIES: readonly string[] = [
@@ -103,6 +123,8 @@ export function buildInitramfs(parts: InitramfsParts): Uint8Array {
     { kind: 'character-device', path: 'dev/null', mode: 0o666, major: 1, minor: 3 },
     text('etc/passwd', 'root::0:0:root:/root:/bin/sh\n'),
     text('etc/group', 'root:x:0:\n'),
+    text('etc/hosts', '127.0.0.1 localhost\n'),
+    { kind: 'file', path: 'etc/udhcpc.sh', mode: 0o755, bytes: Buffer.from(LEASE_SCRIPT) },
     { kind: 'file', path: 'init', mode: 0o755, bytes: Buffer.from(INIT) },
     { kind: 'file', path: 'bin/busybox', mode: 0o755, bytes: parts.busybox },
     { kind: 'symlink', path: 'bin/sh', target: 'busybox' },

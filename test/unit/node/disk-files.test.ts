@@ -18,6 +18,7 @@ const spec = {
   diskBases: ['/base.img'],
   imageFiles: [],
   engine: DEFAULT_ENGINE,
+  network: null,
   machineFactory: null,
 };
 

@@ -47,9 +47,9 @@ test('bytes are given from where they are asked for, and none beyond the end', (
   const tail = new OutputTail(10n);
   tail.add(Uint8Array.of(1, 2, 3));
   tail.add(Uint8Array.of(4));
-  t.deepEqual(tail.from(12n), { offset: 12n, bytes: Uint8Array.of(3, 4) });
-  t.deepEqual(tail.from(14n), { offset: 14n, bytes: new Uint8Array(0) });
-  t.deepEqual(tail.from(99n), { offset: 14n, bytes: new Uint8Array(0) });
+  t.deepEqual(tail.from(12n), { offset: 12n, bytes: Uint8Array.of(3, 4), released: 10n });
+  t.deepEqual(tail.from(14n), { offset: 14n, bytes: new Uint8Array(0), released: 10n });
+  t.deepEqual(tail.from(99n), { offset: 14n, bytes: new Uint8Array(0), released: 10n });
 });
 
 test('many small pieces are given in order', (t) => {
