@@ -1,9 +1,10 @@
-/** What a figure depends on beside the code: machine, versions, load. */
+/**
+ * What a figure depends on beside the code: the machine, the versions, the load.
+ */
 
 import { cpus, loadavg, release } from 'node:os';
 
 export interface HostDescription {
-  readonly kind: 'host';
   readonly processors: number;
   readonly processor: string;
   readonly system: string;
@@ -18,7 +19,6 @@ export interface HostDescription {
 export function describeHost(qemu: string | null, runs: number): HostDescription {
   const processors = cpus();
   return {
-    kind: 'host',
     processors: processors.length,
     processor: processors[0]?.model.trim() ?? 'unknown',
     system: `${process.platform} ${release()} ${process.arch}`,

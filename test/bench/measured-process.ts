@@ -1,18 +1,23 @@
 /**
  * One run of a command: its output, its wall time from start to end, and its peak memory.
  *
- * The peak is the kernel's own mark (VmHWM), read again and again while the process lives, so that
- * growth in its last moments may be missed; 0 where there is no /proc.
+ * Output goes to a file, which is read as it grows: QEMU's recording stops for ever when it
+ * writes to a socket pair, which is what Node gives a child for a pipe. The peak is the kernel's
+ * own mark (VmHWM), read again and again while the process lives, so that growth in its last
+ * moments may be missed; 0 where there is no /proc.
  */
 
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { CommandLine } from './emulators.js';
 
-const MEMORY_PERIOD_MS = 25;
+/** How exactly the time of a mark in the output, and the peak, are known. */
+const LOOK_PERIOD_MS = 10;
 /** A run that takes longer hangs; the longest expected one takes half a minute. */
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 150_000;
 
 export interface MeasuredRun {
   /** Null after a signal. */
@@ -24,32 +29,49 @@ export interface MeasuredRun {
 }
 
 /** `onText` sees output as it comes, with the seconds since the start. */
-export function runMeasured(
+export async function runMeasured(
   command: CommandLine,
   onText?: (text: string, seconds: number) => void,
+): Promise<MeasuredRun> {
+  const folder = await mkdtemp(join(tmpdir(), 'lockstep-output-'));
+  const file = await open(join(folder, 'stdout'), 'w+');
+  try {
+    return await run(command, new GrowingFile(file), onText ?? (() => undefined));
+  } finally {
+    await file.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+function run(
+  command: CommandLine,
+  output: GrowingFile,
+  onText: (text: string, seconds: number) => void,
 ): Promise<MeasuredRun> {
   return new Promise((resolve, reject) => {
     const begun = performance.now();
     const elapsed = (): number => (performance.now() - begun) / 1000;
-    const child = spawn(command.program, [...command.words], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const stdio = ['ignore', output.descriptor, 'pipe'] as const;
+    const child = spawn(command.program, [...command.words], { stdio: [...stdio] });
     let stdout = '';
     let stderr = '';
     let peakBytes = 0;
     const look = async (): Promise<void> => {
-      if (child.pid === undefined) return;
-      peakBytes = Math.max(peakBytes, await peakOf(child.pid));
+      const text = await output.readNew();
+      stdout += text;
+      if (text !== '') onText(text, elapsed());
+      if (child.pid !== undefined) peakBytes = Math.max(peakBytes, await peakOf(child.pid));
     };
-    const watch = setInterval(() => void look(), MEMORY_PERIOD_MS);
+    let looking: Promise<void> = Promise.resolve();
+    const watch = setInterval(() => {
+      looking = looking.then(look);
+    }, LOOK_PERIOD_MS);
     const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
     const settle = (): void => {
       clearInterval(watch);
       clearTimeout(limit);
     };
-    child.stdout.setEncoding('latin1').on('data', (text: string) => {
-      stdout += text;
-      onText?.(text, elapsed());
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
     child.once('error', (error) => {
@@ -59,9 +81,41 @@ export function runMeasured(
     child.once('close', (status) => {
       const seconds = elapsed();
       settle();
-      resolve({ status, stdout, stderr, seconds, peakBytes });
+      looking
+        .then(look)
+        .then(() => resolve({ status, stdout, stderr, seconds, peakBytes }), reject);
     });
   });
+}
+
+/** A file that another process writes. */
+class GrowingFile {
+  private readonly file: FileHandle;
+  private position = 0;
+
+  constructor(file: FileHandle) {
+    this.file = file;
+  }
+
+  get descriptor(): number {
+    return this.file.fd;
+  }
+
+  /** What was written since the last call. */
+  async readNew(): Promise<string> {
+    let text = '';
+    for (;;) {
+      const { buffer, bytesRead } = await this.file.read(
+        Buffer.alloc(8192),
+        0,
+        8192,
+        this.position,
+      );
+      if (bytesRead === 0) return text;
+      this.position += bytesRead;
+      text += buffer.toString('latin1', 0, bytesRead);
+    }
+  }
 }
 
 async function peakOf(pid: number): Promise<number> {

@@ -4,99 +4,54 @@
  * instructions are counted.
  */
 
-import { present } from '../../lib/base/assert.js';
-import { type Emulator, type Emulators } from './emulators.js';
-import { median } from './figures.js';
+import type { Emulator, Emulators } from './emulators.js';
+import { lastWords, timesOf, type Outcome } from './figure.js';
 import { runMeasured, type MeasuredRun } from './measured-process.js';
 import { parseAnswer, programFile, type Program, type ProgramAnswer } from './programs.js';
 
 const MEMORY_MEGABYTES = 128;
 
-export interface EmulatorFigure {
-  readonly emulator: Emulator;
-  /** Of each run, in order. */
-  readonly seconds: readonly number[];
-  readonly medianSeconds: number;
-  readonly peakBytes: number;
-}
-
-export interface ProgramFigure {
-  readonly program: Program;
-  readonly emulators: readonly EmulatorFigure[];
-  /** What Lockstep answered. */
-  readonly answer: ProgramAnswer;
-  /** What is wrong; empty if the answers agree. */
-  readonly complaints: readonly string[];
+export interface BenchOptions {
+  readonly chosen: readonly Emulator[];
+  readonly runs: number;
+  /** For what a run writes; emptied by who made it. */
+  readonly folder: string;
 }
 
 export async function benchProgram(
   program: Program,
   emulators: Emulators,
-  options: {
-    readonly chosen: readonly Emulator[];
-    readonly runs: number;
-    readonly folder: string;
-  },
-): Promise<ProgramFigure> {
-  const guest = {
-    bios: 'none',
-    kernel: programFile(program),
-    memoryMegabytes: MEMORY_MEGABYTES,
-  };
-  const runs = new Map<Emulator, MeasuredRun[]>(options.chosen.map((name) => [name, []]));
-  for (let round = 0; round < options.runs; round++) {
-    for (const [emulator, list] of runs) {
-      list.push(await runMeasured(emulators.commandFor(emulator, guest, options.folder)));
+  { chosen, runs, folder }: BenchOptions,
+): Promise<Outcome> {
+  const guest = { bios: 'none', kernel: programFile(program), memoryMegabytes: MEMORY_MEGABYTES };
+  const done = new Map<Emulator, MeasuredRun[]>(chosen.map((name) => [name, []]));
+  for (let round = 0; round < runs; round++) {
+    for (const [emulator, list] of done) {
+      list.push(await runMeasured(emulators.commandFor(emulator, guest, folder)));
     }
   }
-  return judge(program, runs);
-}
-
-function judge(
-  program: Program,
-  runs: ReadonlyMap<Emulator, readonly MeasuredRun[]>,
-): ProgramFigure {
   const complaints: string[] = [];
   const answers = new Map<Emulator, ProgramAnswer>();
-  for (const [emulator, list] of runs) {
+  for (const [emulator, list] of done) {
     for (const run of list) {
       const answer = run.status === 0 ? parseAnswer(program, run.stdout) : null;
-      if (answer === null) {
-        const said = `${run.stdout}${run.stderr}`.trim().slice(-200);
-        complaints.push(`${program.name} on ${emulator}: status ${run.status}: ${said}`);
-        continue;
-      }
-      const before = answers.get(emulator) ?? answer;
-      answers.set(emulator, before);
-      if (before.checksum !== answer.checksum || countDiffers(emulator, before, answer)) {
-        complaints.push(`${program.name} on ${emulator}: two runs differ`);
-      }
+      if (answer === null) complaints.push(`${program.name} on ${emulator}: ${lastWords(run)}`);
+      else complaints.push(...compare(program, emulator, [answers.get('lockstep'), answer]));
+      if (answer !== null) answers.set(emulator, answer);
     }
   }
-  const ours = answers.get('lockstep') ?? { checksum: '', retired: 0n, calls: 0n };
-  for (const [emulator, answer] of answers) {
-    complaints.push(...compare(program, ours, emulator, answer));
-  }
-  const emulators = [...runs].map(([emulator, list]) => ({
-    emulator,
-    seconds: list.map((run) => run.seconds),
-    medianSeconds: median(list.map((run) => run.seconds)),
-    peakBytes: Math.max(...list.map((run) => run.peakBytes)),
-  }));
-  return { program, emulators, answer: ours, complaints };
+  const times = timesOf(done);
+  const retired = answers.get('lockstep')?.retired ?? null;
+  return { figures: [{ ...program, emulators: times, retired }], complaints };
 }
 
-/** Plain QEMU answers `instret` with a clock of the host. */
-function countDiffers(emulator: Emulator, one: ProgramAnswer, other: ProgramAnswer): boolean {
-  return emulator !== 'qemu' && one.retired !== other.retired;
-}
-
+/** An answer against the one that Lockstep gave first; plain QEMU's count is a clock's. */
 function compare(
   program: Program,
-  ours: ProgramAnswer,
   emulator: Emulator,
-  theirs: ProgramAnswer,
+  [ours, theirs]: readonly [ProgramAnswer | undefined, ProgramAnswer],
 ): string[] {
+  if (ours === undefined) return [];
   const complaints: string[] = [];
   if (theirs.checksum !== ours.checksum) {
     complaints.push(
@@ -112,21 +67,4 @@ function compare(
     );
   }
   return complaints;
-}
-
-/** Median seconds on `emulator`, or null if it was not run. */
-export function secondsOn(
-  { emulators }: { readonly emulators: readonly EmulatorFigure[] },
-  emulator: Emulator,
-): number | null {
-  return emulators.find((figure) => figure.emulator === emulator)?.medianSeconds ?? null;
-}
-
-/** How many times as fast Lockstep is. */
-export function speedAgainst(
-  figure: { readonly emulators: readonly EmulatorFigure[] },
-  emulator: Emulator,
-): number | null {
-  const theirs = secondsOn(figure, emulator);
-  return theirs === null ? null : theirs / present(secondsOn(figure, 'lockstep'), 'our time');
 }

@@ -4,12 +4,13 @@
 
 import { join } from 'node:path';
 import { REPOSITORY } from '../support/qemu.js';
+import type { Group } from './figure.js';
 
 /**
  * `compute`: user code, where an engine shows what its code is worth. `kernel`: traps, page faults
  * and changes of address space, where it shows what leaving its code costs.
  */
-export type ProgramGroup = 'compute' | 'kernel';
+export type ProgramGroup = Extract<Group, 'compute' | 'kernel'>;
 
 export interface Program {
   readonly name: string;

@@ -15,6 +15,7 @@ export const ENTRY_POINTS: Exceptions = {
   'tools/spec/main.ts': '`npm run spec`',
   'tools/docs/main.ts': '`npm run docs`',
   'test/bench/main.ts': '`npm run bench`',
+  'test/bench/variant-run.ts': 'started by test/bench/costs.ts',
   'test/campaign/boot.ts': '`npm run campaign:boot`',
   'test/campaign/determinism.ts': '`npm run campaign:determinism`',
   'test/campaign/figures.ts': '`npm run campaign:figures`',
