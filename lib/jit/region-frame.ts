@@ -8,6 +8,7 @@ import {
   br,
   call,
   drop,
+  global,
   label,
   local,
   set,
@@ -18,8 +19,9 @@ import {
   type Local,
   type Stmt,
 } from '../wasm/ir.js';
-import { i32, i64 } from '../wasm/ops.js';
+import { f64, i32, i64 } from '../wasm/ops.js';
 import { MAILBOX } from '../riscv/derived.js';
+import { FLAGS_GLOBAL } from '../riscv/float/format.js';
 import { F_OFFSET, X_OFFSET, hartOffset } from '../riscv/hart-state.js';
 import { ZERO, type AccessFrame, type FrameAddresses } from '../riscv/semantics/access-frame.js';
 import { atomicEffect } from '../riscv/semantics/atomic-effects.js';
@@ -54,7 +56,13 @@ export class RegionFrame implements AccessFrame {
   readonly host = local('i32');
   readonly value = local('i64');
   readonly status = local('i32');
+  /** frm, from the prologue on: no instruction of a region writes it. */
   readonly rounding = local('i32');
+  /** The FPU is on and dirty, and frm is a mode; what does not hold is the interpreter's case. */
+  readonly floatUsable = local('i32');
+  /** Besides, frm is nearest even and NX is set. */
+  readonly floatNearest = local('i32');
+  readonly float = local('f64');
   readonly budget = local('i32');
   /** Number of the entry to go to; the function's parameter. */
   readonly selector = local('i32');
@@ -63,10 +71,11 @@ export class RegionFrame implements AccessFrame {
   readonly exit = label();
 
   private readonly registers = new Map<number, Local<'i64'>>();
-  private readonly floats = new Map<number, Local<'i64'>>();
+  private readonly floats = new Map<number, Local<'f64'>>();
   private readonly writtenRegisters = new Set<number>();
   private readonly writtenFloats = new Set<number>();
   private place: Place | null = null;
+  private hasFloats = false;
 
   constructor(address: FrameAddresses, counting = true) {
     this.address = address;
@@ -138,8 +147,22 @@ export class RegionFrame implements AccessFrame {
 
   /** x0 reads as zero. */
   read(file: 'x' | 'f', index: number): Expr<'i64'> {
-    if (file === 'x' && index === 0) return i64.const(0n);
-    return this.localOf(file, index);
+    if (file === 'f') return i64.reinterpretF64(this.readFloat(index));
+    return index === 0 ? i64.const(0n) : this.register(index);
+  }
+
+  /** The bits of an f register as a double, whatever they stand for. */
+  readFloat(index: number): Local<'f64'> {
+    const existing = this.floats.get(index);
+    if (existing !== undefined) return existing;
+    const created = local('f64');
+    this.floats.set(index, created);
+    return created;
+  }
+
+  writeFloat(index: number, value: Expr<'f64'>): Stmt {
+    this.writtenFloats.add(index);
+    return set(this.readFloat(index), value);
   }
 
   /** Makes the registers that an instruction reads known before code is built. */
@@ -149,22 +172,48 @@ export class RegionFrame implements AccessFrame {
     if (files.rs1 !== '-') this.read(files.rs1, rs1);
     if (files.rs2 !== '-') this.read(files.rs2, rs2);
     if (format === 'R4') this.read('f', rs3);
+    const { extension } = instruction;
+    if (extension === 'F' || extension === 'D') this.hasFloats = true;
   }
 
   /** A write to x0 only evaluates the value. */
   write(file: 'x' | 'f', index: number, value: Expr<'i64'>): Stmt {
-    if (file === 'x' && index === 0) return drop(value);
-    (file === 'x' ? this.writtenRegisters : this.writtenFloats).add(index);
-    return set(this.localOf(file, index), value);
+    if (file === 'f') return this.writeFloat(index, f64.reinterpretI64(value));
+    if (index === 0) return drop(value);
+    this.writtenRegisters.add(index);
+    return set(this.register(index), value);
   }
 
-  private localOf(file: 'x' | 'f', index: number): Local<'i64'> {
-    const known = file === 'x' ? this.registers : this.floats;
-    const existing = known.get(index);
+  private register(index: number): Local<'i64'> {
+    const existing = this.registers.get(index);
     if (existing !== undefined) return existing;
     const created = local('i64');
-    known.set(index, created);
+    this.registers.set(index, created);
     return created;
+  }
+
+  /** True if the region's module has to import the flags. */
+  get usesFlags(): boolean {
+    return this.hasFloats;
+  }
+
+  /** After the library may have set NX. */
+  refreshFloat(): Stmt {
+    const nearest = i32.and(this.floatUsable, i32.eqz(this.rounding));
+    return set(this.floatNearest, i32.and(nearest, global('i32', FLAGS_GLOBAL)));
+  }
+
+  private prepareFloat(): readonly Stmt[] {
+    if (!this.hasFloats) return [];
+    const { hart } = this.address;
+    const status = i32.load(ZERO, hart + hartOffset('mstatus'));
+    const fcsr = i32.load(ZERO, hart + hartOffset('fcsr'));
+    const dirty = i32.eq(i32.and(status, i32.const(FS_DIRTY)), i32.const(FS_DIRTY));
+    return [
+      set(this.rounding, i32.and(i32.shrU(fcsr, i32.const(5)), i32.const(7))),
+      set(this.floatUsable, i32.and(dirty, i32.leU(this.rounding, i32.const(4)))),
+      this.refreshFloat(),
+    ];
   }
 
   /** Loads the locals from the hart; emitted when the body is known. */
@@ -172,7 +221,12 @@ export class RegionFrame implements AccessFrame {
     return [
       set(this.budget, i32.load(ZERO, this.mailbox('budgetLeft'))),
       set(this.dataContext, i32.load(ZERO, this.mailbox('dataContext'))),
-      ...this.all().map(({ variable, offset }) => set(variable, i64.load(ZERO, offset))),
+      ...this.prepareFloat(),
+      ...this.all().map(({ variable, offset }) =>
+        variable.type === 'f64'
+          ? set(variable, f64.load(ZERO, offset))
+          : set(variable, i64.load(ZERO, offset)),
+      ),
     ];
   }
 
@@ -180,7 +234,7 @@ export class RegionFrame implements AccessFrame {
   epilogue(): readonly Stmt[] {
     return [
       ...this.all().flatMap(({ variable, offset, written }) =>
-        written ? [i64.store(ZERO, variable, offset)] : [],
+        written ? [storeLocal(variable, offset)] : [],
       ),
       i32.store(ZERO, this.budget, this.mailbox('budgetLeft')),
     ];
@@ -188,8 +242,8 @@ export class RegionFrame implements AccessFrame {
 
   private all() {
     const { hart } = this.address;
-    const list = (
-      variables: ReadonlyMap<number, Local<'i64'>>,
+    const list = <T extends 'i64' | 'f64'>(
+      variables: ReadonlyMap<number, Local<T>>,
       written: ReadonlySet<number>,
       base: number,
     ) =>
@@ -203,6 +257,12 @@ export class RegionFrame implements AccessFrame {
       ...list(this.floats, this.writtenFloats, F_OFFSET),
     ];
   }
+}
+
+function storeLocal(variable: Local<'i64' | 'f64'>, offset: number): Stmt {
+  return variable.type === 'f64'
+    ? f64.store(ZERO, variable as Local<'f64'>, offset)
+    : i64.store(ZERO, variable as Local<'i64'>, offset);
 }
 
 /** The names of the instruction table for one instruction of a region. */
@@ -279,32 +339,15 @@ export class RegionBinding implements Binding {
         return [];
       case 'fpu-read':
       case 'fpu-write':
-        return [this.requireFpu()];
+        return [unlikely(i32.eqz(frame.floatUsable), frame.bypass())];
       case 'round':
-        return this.resolveRounding();
+        // The mode is in a local, and a mode that is none makes the FPU unusable.
+        return [];
       case 'system':
         return this.reserved(detail);
       default:
         throw new Error(`region: unknown effect ${name}`);
     }
-  }
-
-  /** The FPU off or not yet dirty is the interpreter's case. */
-  private requireFpu(): Stmt {
-    const { frame } = this;
-    const status = i32.load(ZERO, frame.address.hart + hartOffset('mstatus'));
-    const dirty = i32.eq(i32.and(status, i32.const(FS_DIRTY)), i32.const(FS_DIRTY));
-    return unlikely(i32.eqz(dirty), frame.bypass());
-  }
-
-  private resolveRounding(): readonly Stmt[] {
-    const { frame } = this;
-    if (this.at.decoded.rm !== 7) return [];
-    const fcsr = i32.load(ZERO, frame.address.hart + hartOffset('fcsr'));
-    return [
-      set(frame.rounding, i32.and(i32.shrU(fcsr, i32.const(5)), i32.const(7))),
-      unlikely(i32.gtU(frame.rounding, i32.const(4)), frame.bypass()),
-    ];
   }
 
   /** LR, SC and cbo.zero; other system instructions end a region before it reaches them. */

@@ -30,11 +30,13 @@ import {
 } from '../wasm/ir.js';
 import { ModuleBuilder, type MemoryLimits } from '../wasm/module.js';
 import { i32, i64 } from '../wasm/ops.js';
+import { FLAGS_GLOBAL } from '../riscv/float/format.js';
 import { JUMP_CACHE_ENTRIES } from '../riscv/derived.js';
 import { hartOffset } from '../riscv/hart-state.js';
 import type { FrameAddresses } from '../riscv/semantics/access-frame.js';
 import { calleesOf } from './callees.js';
 import type { Block, Region } from './region.js';
+import { nativeFloat } from './float-path.js';
 import { RegionBinding, RegionFrame } from './region-frame.js';
 import { longestPaths, structureRegion, type Node } from './structure.js';
 
@@ -46,7 +48,7 @@ export const REGION_FUNCTION: FunctionSignature = {
 
 export interface CompiledRegion {
   readonly bytes: Uint8Array;
-  /** Functions that the module imports from `env`. */
+  /** Functions and globals that the module imports from `env`. */
   readonly imports: readonly string[];
   /** Steps that must be left for an entry to be worth entering, by entry pc. */
   readonly minimumBudget: ReadonlyMap<bigint, number>;
@@ -81,10 +83,12 @@ export function compileRegion(
   const module = new ModuleBuilder(options.memory);
   const callees = calleesOf(region);
   for (const callee of callees) module.importFunction(callee);
+  const globals = emitter.frame.usesFlags ? [FLAGS_GLOBAL] : [];
+  for (const name of globals) module.importGlobal(name, 'i32');
   module.define(REGION_FUNCTION, [emitter.frame.selector], body, { exported: true });
   return {
     bytes: module.finish(),
-    imports: callees.map((callee) => callee.name),
+    imports: [...callees.map((callee) => callee.name), ...globals],
     minimumBudget: new Map(
       region.entries.map((pc) => [pc, present(budgets.get(pc), 'budget of an entry')]),
     ),
@@ -197,7 +201,9 @@ class RegionEmitter {
       const { instruction, rd } = entry.decoded;
       if (instruction.pure && rd === 0) continue;
       frame.moveTo({ entry, remaining: count - index });
-      statements.push(...expand(new RegionBinding(frame, entry), instruction.semantics));
+      const exact = (): readonly Stmt[] =>
+        expand(new RegionBinding(frame, entry), instruction.semantics);
+      statements.push(...(nativeFloat(frame, entry, exact) ?? exact()));
     }
     statements.push(...this.terminate(blockOfCode));
     return statements;

@@ -152,6 +152,8 @@ export const f32 = {
 };
 
 export const f64 = {
+  load: load('f64', 0x2b),
+  store: store<'f64'>(0x39),
   const: (value: number): F64 => ({ kind: 'const', type: 'f64', value }),
   add: binary<'f64', 'f64'>('f64', 0xa0),
   sub: binary<'f64', 'f64'>('f64', 0xa1),
