@@ -14,6 +14,8 @@ import { isSafeSum, isSafelyNormal } from '../riscv/float/native.js';
 import type { RegionFrame } from './region-frame.js';
 import type { RegionInstruction } from './region.js';
 
+const DYNAMIC = 7;
+
 type I64 = Expr<'i64'>;
 type I32 = Expr<'i32'>;
 type F64Expr = Expr<'f64'>;
@@ -96,9 +98,17 @@ class Operands {
 
 function pathOf(name: string, operands: Operands): NativePath | null {
   const [width, operation] = [name.slice(0, 3), name.slice(4)];
+  const truncates = operation.startsWith('to_i');
+  if (!truncates && !mayBeNearest(operands.entry)) return null;
   if (width === 'f64') return double(operation, operands);
   if (width === 'f32') return single(operation, operands);
   return fromInteger(name, operands);
+}
+
+/** An encoding may name a mode of its own, whatever frm says; 7 is frm. */
+function mayBeNearest({ decoded }: RegionInstruction): boolean {
+  const { instruction, rm } = decoded;
+  return !instruction.rounds || rm === RoundingMode.RNE || rm === DYNAMIC;
 }
 
 function double(operation: string, operands: Operands): NativePath | null {
