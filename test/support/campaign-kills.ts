@@ -78,6 +78,8 @@ const MAX_LAG_MS = 500;
 const BURST = 100;
 const ANSWERS_AFTER = 20;
 const WARM_UP_ANSWERS = 300;
+/** Of a load, at least: its rate is over a longer time where they take longer. */
+const LOAD_ANSWERS = 20;
 
 export class KillCampaign {
   readonly fleet: Fleet;
@@ -185,7 +187,8 @@ export class KillCampaign {
     const before = client.answered;
     const startMs = performance.now();
     await delay(loadMs);
-    this.insistOnSound();
+    // A replica that has just joined is slow at first, and its primary waits for it.
+    await this.answers(Math.max(0, before + LOAD_ANSWERS - client.answered));
     const rate = ((client.answered - before) / (performance.now() - startMs)) * 1000;
     insist(rate >= minRate, `${rate.toFixed(0)} transactions a second, least is ${minRate}`);
     return rate;
