@@ -8,7 +8,7 @@ import type { MachineStop } from '../lib/machine/machine.js';
 import { PROTECTION_STATES, ROLES } from '../lib/metrics/catalogue.js';
 import type { Tally } from '../lib/metrics/registry.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
-import { publishHart, stepsBehind } from '../lib/node/hart-metrics.js';
+import { engineStatus, publishEngine, publishHart, stepsBehind } from '../lib/node/hart-metrics.js';
 import { LogCounts } from '../lib/node/log-counts.js';
 import type { Node } from '../lib/node/node.js';
 import type { RoleStatus } from '../lib/node/role.js';
@@ -49,6 +49,7 @@ export function describeBackup(source: StatusSource): RoleStatus {
     heldOutputBytes: 0n,
     outputs: [],
     virtualTime: progress.time,
+    engine: engineStatus(replica.hart.engine()),
     stopped: divergence === null ? (stop?.cause ?? '') : 'DIVERGED',
     exitStatus: stop?.status ?? 0,
     divergences: divergence === null ? 0n : 1n,
@@ -239,6 +240,7 @@ export class BackupMeters {
     const replica = this.source.replica();
     const progress = replica.hart.progress();
     publishHart(metrics, progress);
+    publishEngine(metrics, replica.hart.engine());
     this.publishState();
     metrics.set('lockstep_epoch', {}, Number(epoch));
     metrics.set('lockstep_log_recorded_seq', {}, Number(primarySeq));

@@ -10,7 +10,7 @@ import type { MachineStop } from '../lib/machine/machine.js';
 import { PROTECTION_STATES, ROLES } from '../lib/metrics/catalogue.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
 import type { HartPort } from '../lib/node/hart-port.js';
-import { publishHart, stepsBehind } from '../lib/node/hart-metrics.js';
+import { engineStatus, publishEngine, publishHart, stepsBehind } from '../lib/node/hart-metrics.js';
 import type { Node } from '../lib/node/node.js';
 import type { RoleStatus } from '../lib/node/role.js';
 import type { StreamHistory } from '../lib/node/stream-history.js';
@@ -85,6 +85,7 @@ export function describePrimary(source: StatusSource): RoleStatus {
       released: history.end,
     })),
     virtualTime: progress.time,
+    engine: engineStatus(hart.engine()),
     stopped: stop?.cause ?? (isFenced ? 'FENCED' : ''),
     exitStatus: stop?.status ?? 0,
     divergences: 0n,
@@ -158,6 +159,7 @@ export class PrimaryMeters {
     const acked = channel.ackedSteps();
     const { steps } = hart.progress();
     publishHart(metrics, hart.progress());
+    publishEngine(metrics, hart.engine());
     this.publishState();
     metrics.set('lockstep_epoch', {}, Number(figures.epoch));
     metrics.set('lockstep_log_recorded_seq', {}, Number(figures.lastSeq));

@@ -20,12 +20,11 @@ import { LockstepError } from '../base/error.js';
 import type { LogEntry, OutputStream } from '../event/event.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
 import { DEFAULT_ENGINE, type EngineOptions } from '../machine/engine.js';
-import type { HartListener, HartProgress } from './hart-listener.js';
+import type { EngineFigures, HartListener, HartProgress } from './hart-listener.js';
 import type { CopyStep } from '../session/page-copy.js';
 import type { DiskFiles } from './overlay-file.js';
 import {
   CONTROL,
-  PROGRESS,
   createControlBuffer,
   unpackError,
   viewControl,
@@ -44,6 +43,7 @@ import {
   type StreamTail,
   type WorkerStart,
 } from './hart-messages.js';
+import { readEngineFigures, readProgress } from './progress-reporter.js';
 
 import { firstReport } from './hart-host-start.js';
 
@@ -264,17 +264,12 @@ export class HartHost {
 
   /** The latest counters, read from shared memory: no message, no waiting. */
   progress(): HartProgress {
-    const { words, progress } = this.control;
-    const steps: bigint[] = [];
-    for (let hart = 0; hart < this.hartCount; hart++) {
-      steps.push(Atomics.load(progress, PROGRESS.steps + hart));
-    }
-    return {
-      steps,
-      time: Atomics.load(progress, PROGRESS.time),
-      seq: Atomics.load(progress, PROGRESS.seq),
-      parked: Atomics.load(words, CONTROL.parked) === 1,
-    };
+    return readProgress(this.control, this.hartCount);
+  }
+
+  /** The same of the compiler. */
+  engine(): EngineFigures {
+    return readEngineFigures(this.control);
   }
 
   /** Ends the worker; what it had not reported yet is dropped. Safe to call twice. */

@@ -17,6 +17,17 @@ export interface HartProgress {
   readonly seq: bigint;
 }
 
+/** What the compiler has done so far, and what it keeps; all 0 where everything is interpreted. */
+export interface EngineFigures {
+  readonly regionsCompiled: number;
+  readonly regionsDropped: number;
+  readonly compiledInstructions: number;
+  readonly regionsLive: number;
+  /** WebAssembly of the live regions. */
+  readonly codeBytes: number;
+  readonly compileSeconds: number;
+}
+
 /**
  * What a host tells. Calls come in the order of the log; of one slice first the entries, then the
  * outputs that they cover. A listener that can't take more returns a promise: what it was given

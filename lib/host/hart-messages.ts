@@ -210,8 +210,15 @@ const CONTROL_WORDS = 8;
 export const PROGRESS = {
   time: 0,
   seq: 1,
+  /** Of the compiler; see `RegionStatistics`. */
+  regionsCompiled: 2,
+  regionsDropped: 3,
+  compiledInstructions: 4,
+  regionsLive: 5,
+  codeBytes: 6,
+  compileNs: 7,
   /** One for each hart from here on. */
-  steps: 2,
+  steps: 8,
 } as const;
 
 export interface ControlBlock {

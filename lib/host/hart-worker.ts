@@ -10,11 +10,12 @@ import { present } from '../base/assert.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
 import type { EngineOptions } from '../machine/engine.js';
 import type { Machine } from '../machine/machine.js';
-import type { MachinePorts } from '../machine/riscv-machine.js';
+import type { MachinePorts } from '../machine/machine-ports.js';
 import { HartLoop } from './hart-loop.js';
 import { runningSha256 } from './log-store/sha256.js';
-import { packError, type Report, type WorkerStart } from './hart-messages.js';
+import { packError, viewControl, type Report, type WorkerStart } from './hart-messages.js';
 import { openDisk } from './overlay-file.js';
+import { storeEngineFigures } from './progress-reporter.js';
 
 type Factory = (
   config: MachineConfig,
@@ -35,7 +36,8 @@ try {
   const start = workerData as WorkerStart;
   const module = (await import(start.machineFactory)) as FactoryModule;
   const create = present(module.createMachine ?? module.createRiscvMachine, 'machine factory');
-  const ports = { disks: start.disks.map(openDisk), sha256: runningSha256() };
+  const regions = storeEngineFigures(viewControl(start.control));
+  const ports = { disks: start.disks.map(openDisk), sha256: runningSha256(), regions };
   new HartLoop(start, create(start.config, start.images, start.engine, ports), port).run();
 } catch (error) {
   port.postMessage({ kind: 'fatal', error: packError(error) } satisfies Report);

@@ -5,7 +5,9 @@
  * and `dueMs` says when, so that whoever goes to sleep can wake for it.
  */
 
+import type { RegionObserver } from '../jit/region-observer.js';
 import type { Machine } from '../machine/machine.js';
+import type { EngineFigures, HartProgress } from './hart-listener.js';
 import { CONTROL, PROGRESS, type ControlBlock, type Report } from './hart-messages.js';
 
 const INTERVAL_MS = 100;
@@ -54,4 +56,47 @@ export class ProgressReporter {
     if (this.isTold) return Infinity;
     return Math.max(0, this.lastMs + this.intervalMs - performance.now());
   }
+}
+
+/** Reads what `ProgressReporter` stored: no message, no waiting. */
+export function readProgress({ words, progress }: ControlBlock, hartCount: number): HartProgress {
+  const steps = Array.from({ length: hartCount }, (_, hart) =>
+    Atomics.load(progress, PROGRESS.steps + hart),
+  );
+  return {
+    steps,
+    time: Atomics.load(progress, PROGRESS.time),
+    seq: Atomics.load(progress, PROGRESS.seq),
+    parked: Atomics.load(words, CONTROL.parked) === 1,
+  };
+}
+
+/** Stores what the compiler tells, as it happens. */
+export function storeEngineFigures({ progress }: ControlBlock): RegionObserver {
+  return {
+    monotonicNs: () => process.hrtime.bigint(),
+    changed: (statistics) => {
+      const store = (word: number, value: number | bigint): void =>
+        void Atomics.store(progress, word, BigInt(value));
+      store(PROGRESS.regionsCompiled, statistics.compiled);
+      store(PROGRESS.regionsDropped, statistics.dropped);
+      store(PROGRESS.compiledInstructions, statistics.instructions);
+      store(PROGRESS.regionsLive, statistics.live);
+      store(PROGRESS.codeBytes, statistics.liveBytes);
+      store(PROGRESS.compileNs, statistics.compileNs);
+    },
+  };
+}
+
+/** Reads what `storeEngineFigures` stored. */
+export function readEngineFigures({ progress }: ControlBlock): EngineFigures {
+  const load = (word: number): number => Number(Atomics.load(progress, word));
+  return {
+    regionsCompiled: load(PROGRESS.regionsCompiled),
+    regionsDropped: load(PROGRESS.regionsDropped),
+    compiledInstructions: load(PROGRESS.compiledInstructions),
+    regionsLive: load(PROGRESS.regionsLive),
+    codeBytes: load(PROGRESS.codeBytes),
+    compileSeconds: load(PROGRESS.compileNs) / 1e9,
+  };
 }

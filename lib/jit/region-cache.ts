@@ -19,6 +19,7 @@ import { HART_WORD } from '../riscv/hart-state.js';
 import { OP_COMPILED, OP_UNDECODED } from '../riscv/interpreter/slots.js';
 import type { HartInternals, RegionCompiler } from '../riscv/region-port.js';
 import { compileRegion, REGION_FUNCTION } from './region-module.js';
+import { UNOBSERVED, type RegionObserver, type RegionStatistics } from './region-observer.js';
 import { discoverRegion, REGION_PAGES_MAX, type Region } from './region.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
@@ -47,14 +48,8 @@ interface LiveRegion {
   readonly functionIndex: number;
   readonly pages: readonly MappedPage[];
   readonly entries: readonly { readonly number: number; readonly slot: number }[];
+  readonly moduleBytes: number;
   misfits: number;
-}
-
-export interface RegionStatistics {
-  compiled: number;
-  dropped: number;
-  instructions: number;
-  moduleBytes: number;
 }
 
 export class RegionCache implements RegionCompiler {
@@ -62,27 +57,37 @@ export class RegionCache implements RegionCompiler {
     compiled: 0,
     dropped: 0,
     instructions: 0,
-    moduleBytes: 0,
+    live: 0,
+    liveBytes: 0,
+    compileNs: 0n,
   };
   private readonly hart: HartInternals;
   private readonly counting: boolean;
+  private readonly observer: RegionObserver;
   private readonly byEntry = new Map<number, LiveRegion>();
   private readonly byPage = new Map<number, Set<LiveRegion>>();
   private readonly pageDrops = new Map<number, number>();
   private freeEntries: number[] = [];
   private nextEntry = 0;
   private nextFunction = 1;
-  private live = 0;
 
   /** `counting` is false only where its cost is measured; see `EngineOptions`. */
-  constructor(hart: HartInternals, counting = true) {
+  constructor(hart: HartInternals, counting = true, observer: RegionObserver = UNOBSERVED) {
     this.hart = hart;
     this.counting = counting;
+    this.observer = observer;
   }
 
   hot(slot: number): void {
     const { view } = this.hart.memory;
     if ((view.getUint8(slot) & 0xff) === OP_COMPILED) return;
+    const begunNs = this.observer.monotonicNs();
+    this.compile();
+    this.statistics.compileNs += this.observer.monotonicNs() - begunNs;
+    this.observer.changed(this.statistics);
+  }
+
+  private compile(): void {
     const pages: MappedPage[] = [];
     const region = discoverRegion(this.pc(), (pc) => this.decode(pc, pages));
     if (region === null) return;
@@ -119,6 +124,7 @@ export class RegionCache implements RegionCompiler {
     if (regions === undefined || regions.size === 0) return false;
     this.pageDrops.set(ramPage, (this.pageDrops.get(ramPage) ?? 0) + 1);
     for (const region of [...regions]) this.drop(region);
+    this.observer.changed(this.statistics);
     return true;
   }
 
@@ -181,7 +187,7 @@ export class RegionCache implements RegionCompiler {
       if (code.slotsOf(page.ramPage).fresh) mmu.cache.revokeWrites(page.ramPage);
     }
     const entriesLeft = REGION_ENTRIES - this.nextEntry + this.freeEntries.length;
-    if (entriesLeft < region.entries.length || this.live >= REGIONS_MAX) this.clear();
+    if (entriesLeft < region.entries.length || this.statistics.live >= REGIONS_MAX) this.clear();
     return true;
   }
 
@@ -199,7 +205,8 @@ export class RegionCache implements RegionCompiler {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(compiled.bytes), { env });
     this.hart.table.set(functionIndex, instance.exports[REGION_FUNCTION.name]);
     const entries: { number: number; slot: number }[] = [];
-    const live: LiveRegion = { functionIndex, pages, entries, misfits: 0 };
+    const moduleBytes = compiled.bytes.length;
+    const live: LiveRegion = { functionIndex, pages, entries, moduleBytes, misfits: 0 };
     for (const [selector, pc] of region.entries.entries()) {
       const place = this.placeEntry(pc, pages);
       if (place === null) continue;
@@ -213,10 +220,11 @@ export class RegionCache implements RegionCompiler {
       regions.add(live);
       this.byPage.set(page.ramPage, regions);
     }
-    this.live++;
+    this.statistics.live++;
     this.statistics.compiled++;
     this.statistics.instructions += region.instructionCount;
-    this.statistics.moduleBytes += compiled.bytes.length;
+    this.statistics.liveBytes += compiled.bytes.length;
+    this.observer.compiled?.({ region, bytes: compiled.bytes });
   }
 
   private claimFunction(): number {
@@ -290,7 +298,8 @@ export class RegionCache implements RegionCompiler {
     }
     for (const page of region.pages) this.byPage.get(page.ramPage)?.delete(region);
     this.hart.table.set(region.functionIndex, null);
-    this.live--;
+    this.statistics.live--;
+    this.statistics.liveBytes -= region.moduleBytes;
     this.statistics.dropped++;
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { RegionCache } from '../jit/region-cache.js';
+import { UNOBSERVED, type RegionObserver } from '../jit/region-observer.js';
 import type { CompilerOptions } from '../riscv/region-port.js';
 
 export interface EngineOptions {
@@ -20,10 +21,13 @@ export interface EngineOptions {
 export const DEFAULT_ENGINE: EngineOptions = { engine: 'compiler', hotAfter: 12_000 };
 
 /** Null where everything is interpreted. */
-export function compilerOf(engine: EngineOptions): CompilerOptions | null {
+export function compilerOf(
+  engine: EngineOptions,
+  observer: RegionObserver = UNOBSERVED,
+): CompilerOptions | null {
   if (engine.engine === 'interpreter') return null;
   return {
-    create: (internals) => new RegionCache(internals, engine.counting ?? true),
+    create: (internals) => new RegionCache(internals, engine.counting ?? true, observer),
     hotAfter: engine.hotAfter,
   };
 }

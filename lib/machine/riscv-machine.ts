@@ -10,11 +10,11 @@ import { clearBytes } from '../base/bytes.js';
 import { LockstepError } from '../base/error.js';
 import { Sha256 } from '../base/sha256.js';
 import type { InputEvent, InputStream, OutputStream, Point } from '../event/event.js';
-import type { Disk } from '../device/disk.js';
 import { PAGE_BYTES, WASM_PAGE_BYTES, planLayout, type MemoryLayout } from '../memory/layout.js';
 import { WordBlock, type WordBlockSpec } from '../memory/word-block.js';
 import { hartDerivedRegions } from '../riscv/derived.js';
 import { HART_WORD, hartBlockSpec } from '../riscv/hart-state.js';
+import { UNOBSERVED } from '../jit/region-observer.js';
 import { Hart } from '../riscv/hart.js';
 import { mromDevice } from './board-mrom.js';
 import { Board, boardSpecs } from './board.js';
@@ -25,7 +25,7 @@ import { RamDma } from './dma.js';
 import { compilerOf, DEFAULT_ENGINE, type EngineOptions } from './engine.js';
 import { planLoad, type LoadPlan } from './loader.js';
 import { MACHINE_SPEC, MachineState } from './machine-state.js';
-import { machineDigest, type RunningSha256 } from './machine-digest.js';
+import { machineDigest } from './machine-digest.js';
 import type {
   FrameRoom,
   Machine,
@@ -34,6 +34,7 @@ import type {
   RunResult,
   TakenInterrupt,
 } from './machine.js';
+import type { MachinePorts } from './machine-ports.js';
 import { OutputBuffer } from './output-buffer.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
@@ -44,22 +45,15 @@ declare const WebAssembly: {
 };
 
 /** `disks` are those of the configuration, in their order, as they are at power-on. */
-/** What a machine gets from its host, beside what it is made of. */
-export interface MachinePorts {
-  /** One for each of the configuration. */
-  readonly disks?: readonly Disk[];
-  readonly sha256?: RunningSha256;
-}
-
 export function createRiscvMachine(
   config: MachineConfig,
   images: MachineImages,
   engine: EngineOptions = DEFAULT_ENGINE,
-  { disks = [], sha256 = new Sha256() }: MachinePorts = {},
+  { disks = [], sha256 = new Sha256(), regions = UNOBSERVED }: MachinePorts = {},
 ): Machine {
   checkConfig(config);
   assert(disks.length === config.disks.length, `${disks.length} of ${config.disks.length} disks`);
-  return new RiscvMachine({ config, images, engine, disks, sha256 });
+  return new RiscvMachine({ config, images, engine, disks, sha256, regions });
 }
 
 interface Parts extends Required<MachinePorts> {
@@ -84,7 +78,7 @@ class RiscvMachine implements Machine {
   private readonly output = new OutputBuffer();
   private interrupts: TakenInterrupt[] = [];
 
-  constructor({ config, images, engine, disks, sha256 }: Parts) {
+  constructor({ config, images, engine, disks, sha256, regions }: Parts) {
     this.config = config;
     this.hartCount = config.harts;
     this.ramPageCount = config.memoryBytes / PAGE_BYTES;
@@ -121,7 +115,7 @@ class RiscvMachine implements Machine {
       hart: 0,
       layout: this.layout,
       memory,
-      compiler: compilerOf(engine),
+      compiler: compilerOf(engine, regions),
       ports: {
         mmio: this.board.bus,
         deviceDeadline: () => this.board.rtc.alarmDeadline(),

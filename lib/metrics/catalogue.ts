@@ -88,6 +88,42 @@ export const CATALOGUE = {
     help: '1 while the guest waits for an interrupt (WFI).',
     labels: {},
   },
+  lockstep_engine_regions: {
+    type: 'gauge',
+    unit: 'regions',
+    help: 'Compiled regions of guest code that are in use; 0 where everything is interpreted.',
+    labels: {},
+  },
+  lockstep_engine_code_bytes: {
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'WebAssembly of the compiled regions in use; what the host makes of it is larger.',
+    labels: {},
+  },
+  lockstep_engine_regions_compiled_total: {
+    type: 'counter',
+    unit: 'regions',
+    help: 'Regions of guest code compiled to WebAssembly.',
+    labels: {},
+  },
+  lockstep_engine_regions_dropped_total: {
+    type: 'counter',
+    unit: 'regions',
+    help: 'Compiled regions dropped because their code changed or the cache was full.',
+    labels: {},
+  },
+  lockstep_engine_compiled_instructions_total: {
+    type: 'counter',
+    unit: 'instructions',
+    help: 'Guest instructions in the regions compiled, those of dropped regions included.',
+    labels: {},
+  },
+  lockstep_engine_compile_seconds_total: {
+    type: 'counter',
+    unit: 'seconds',
+    help: "Time in which a hart's thread compiled instead of running the guest.",
+    labels: {},
+  },
   lockstep_primary_throttle_ratio: {
     type: 'gauge',
     unit: 'ratio',

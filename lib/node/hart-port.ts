@@ -7,6 +7,7 @@
  */
 
 import { HartHost, type HartListener, type HartProgress } from '../host/hart-host.js';
+import type { EngineFigures } from '../host/hart-listener.js';
 import type { HostRole, HostStart } from '../host/hart-messages.js';
 import { createNodeDisks, removeNodeDisks, type NodeDisks } from './disk-files.js';
 import type { MachineSpec } from './machine-spec.js';
@@ -55,6 +56,10 @@ export class HartPort {
 
   progress(): HartProgress {
     return this.host.progress();
+  }
+
+  engine(): EngineFigures {
+    return this.host.engine();
   }
 
   /** Gives `listener` what waits, and then every report; null makes reports wait. */

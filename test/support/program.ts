@@ -4,6 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import { UNOBSERVED, type RegionObserver } from '../../lib/jit/region-observer.js';
 import { DEFAULT_RATE, RAM_BASE, type MachineConfig } from '../../lib/machine/config.js';
 import type { EngineOptions } from '../../lib/machine/engine.js';
 import type { Machine, RunResult } from '../../lib/machine/machine.js';
@@ -41,9 +42,9 @@ export class Guest {
   private readonly powerOn: Uint8Array;
   private readonly places = new Map<string, number>();
 
-  constructor(engine: EngineOptions = INTERPRETER) {
+  constructor(engine: EngineOptions = INTERPRETER, regions: RegionObserver = UNOBSERVED) {
     const images = { bios: IDLE_FIRMWARE, kernel: null, initrd: null };
-    this.machine = createRiscvMachine(PROGRAM_CONFIG, images, engine);
+    this.machine = createRiscvMachine(PROGRAM_CONFIG, images, engine, { regions });
     this.powerOn = this.machine.saveWords();
     const count = this.powerOn.length / 8;
     for (let index = 0; index < count; index++)

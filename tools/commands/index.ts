@@ -61,6 +61,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./switch.js')).switchCommand,
   },
   {
+    name: 'top',
+    group: 'A pair',
+    summary: 'watch the speed, lag and compiler of each node',
+    load: async () => (await import('./top.js')).top,
+  },
+  {
     name: 'image',
     group: 'Tools',
     summary: 'fetch and build what boots Debian 13',

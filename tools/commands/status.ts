@@ -17,7 +17,8 @@ import { toJsonLine } from '../output.js';
 
 const ANSWER_MS = 1_500;
 
-interface Answer {
+/** What one node answered, or why it did not. */
+export interface Answer {
   readonly address: string;
   readonly status: GetStatusResponse | null;
   readonly failure: string;
@@ -46,7 +47,7 @@ export const status: Command = {
   },
 };
 
-async function ask(address: string): Promise<Answer> {
+export async function ask(address: string): Promise<Answer> {
   const { target, credentials, options } = clientTarget(address);
   const client = new Client(target, credentials, options);
   try {
@@ -96,13 +97,18 @@ const COLUMNS = [
 ] as const;
 
 function table(answers: readonly Answer[]): string[] {
-  const rows: string[][] = [[...COLUMNS], ...answers.map(rowOf)];
-  const widths = COLUMNS.map((_, column) =>
-    Math.max(...rows.filter((row) => row.length > 2).map((row) => row[column]?.length ?? 0)),
-  );
+  return alignColumns([[...COLUMNS], ...answers.map(rowOf)]);
+}
+
+/** Columns as wide as their widest cell; a row of two cells, a complaint, counts for none. */
+export function alignColumns(rows: readonly (readonly string[])[]): string[] {
+  const whole = rows.filter((row) => row.length > 2);
   return rows.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => {
+        const widths = whole.map((other) => other[column]?.length ?? 0);
+        return cell.padEnd(Math.max(...widths));
+      })
       .join('  ')
       .trimEnd(),
   );

@@ -10,7 +10,12 @@ import {
   viewControl,
   type Report,
 } from '../../../lib/host/hart-messages.js';
-import { ProgressReporter } from '../../../lib/host/progress-reporter.js';
+import {
+  ProgressReporter,
+  readEngineFigures,
+  readProgress,
+  storeEngineFigures,
+} from '../../../lib/host/progress-reporter.js';
 import { newToy } from '../../support/session-run.js';
 
 test('what moved is stored at once, told at most once an interval, and due until it is told', async (t) => {
@@ -35,4 +40,28 @@ test('what moved is stored at once, told at most once an interval, and due until
   t.like(told[1], { kind: 'progress', steps: [1n], parked: true, seq: 2n });
   reporter.publish(2n, true);
   t.is(told.length, 2);
+});
+
+test('what the compiler tells is read as it was told, and leaves the progress alone', (t) => {
+  const control = viewControl(createControlBuffer());
+  new ProgressReporter(newToy(), control, () => undefined).publish(7n, true);
+  const observer = storeEngineFigures(control);
+  observer.changed({
+    compiled: 9,
+    dropped: 4,
+    instructions: 700,
+    live: 5,
+    liveBytes: 2 ** 33,
+    compileNs: 1_500_000_000n,
+  });
+  t.deepEqual(readEngineFigures(control), {
+    regionsCompiled: 9,
+    regionsDropped: 4,
+    compiledInstructions: 700,
+    regionsLive: 5,
+    codeBytes: 2 ** 33,
+    compileSeconds: 1.5,
+  });
+  t.is(readProgress(control, 1).seq, 7n);
+  t.true(observer.monotonicNs() > 0n);
 });

@@ -5,6 +5,8 @@
  */
 
 import test from 'ava';
+import { present } from '../../../lib/base/assert.js';
+import type { RegionStatistics } from '../../../lib/jit/region-observer.js';
 import { DEFAULT_RATE } from '../../../lib/machine/config.js';
 import { createRiscvMachine } from '../../../lib/machine/riscv-machine.js';
 import { Guest } from '../../support/program.js';
@@ -53,6 +55,34 @@ test('a snapshot taken in compiled code goes on in interpreted code to the same 
   advance(compiled, 150_000n);
   advance(interpreted, 150_000n);
   t.is(interpreted.fingerprint(), compiled.fingerprint());
+});
+
+test('an observer sees every region, and the counts of those that are left', (t) => {
+  const seen: { instructions: number; bytes: number }[] = [];
+  const told: RegionStatistics[] = [];
+  let clock = 0n;
+  const guest = loadMixed(
+    new Guest(compiledAfter(2), {
+      monotonicNs: () => (clock += 10n),
+      changed: (statistics) => told.push({ ...statistics }),
+      compiled: ({ region, bytes }) =>
+        seen.push({ instructions: region.instructionCount, bytes: bytes.length }),
+    }),
+  );
+  advance(guest, 100_000n);
+  const last = present(told.at(-1), 'statistics');
+  t.true(seen.length > 3);
+  t.is(last.compiled, seen.length);
+  t.is(last.live, last.compiled - last.dropped);
+  t.is(
+    last.instructions,
+    seen.reduce((sum, { instructions }) => sum + instructions, 0),
+  );
+  t.true(last.liveBytes > 0 && last.liveBytes <= seen.reduce((sum, { bytes }) => sum + bytes, 0));
+  t.true(last.compileNs >= 10n * BigInt(last.compiled));
+  const quiet = loadMixed(new Guest(compiledAfter(2)));
+  advance(quiet, 100_000n);
+  t.is(quiet.fingerprint(), guest.fingerprint());
 });
 
 test('the engine has no part in the digest of the machine', (t) => {

@@ -113,6 +113,24 @@ export interface GetStatusResponse {
   stateChecks: bigint;
   /** Where the backups of this primary serve, so that a client finds them when it has to. */
   backupAddresses: string[];
+  /** What the compiler of guest code does here. */
+  engine: EngineStatus | undefined;
+}
+
+/**
+ * All zero where everything is interpreted. What is compiled when is no part of the machine's
+ * state: the nodes of a pair differ in it.
+ */
+export interface EngineStatus {
+  /** Compiled regions of guest code in use. */
+  regions: bigint;
+  /** Since the start of the machine on this node. */
+  regionsCompiled: bigint;
+  regionsDropped: bigint;
+  compiledInstructions: bigint;
+  /** WebAssembly of the regions in use. */
+  codeBytes: bigint;
+  compileSeconds: number;
 }
 
 export interface OutputPosition {
@@ -194,6 +212,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     divergences: 0n,
     stateChecks: 0n,
     backupAddresses: [],
+    engine: undefined,
   };
 }
 
@@ -316,6 +335,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     for (const v of message.backupAddresses) {
       writer.uint32(210).string(v!);
+    }
+    if (message.engine !== undefined) {
+      EngineStatus.encode(message.engine, writer.uint32(218).fork()).join();
     }
     return writer;
   },
@@ -551,6 +573,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.backupAddresses.push(reader.string());
             continue;
           }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.engine = EngineStatus.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -610,6 +640,152 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
       ? BigInt(object.stateChecks)
       : 0n;
     message.backupAddresses = object.backupAddresses?.map((e) => e) || [];
+    message.engine = (object.engine !== undefined && object.engine !== null)
+      ? EngineStatus.fromPartial(object.engine)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEngineStatus(): EngineStatus {
+  return {
+    regions: 0n,
+    regionsCompiled: 0n,
+    regionsDropped: 0n,
+    compiledInstructions: 0n,
+    codeBytes: 0n,
+    compileSeconds: 0,
+  };
+}
+
+export const EngineStatus: MessageFns<EngineStatus> = {
+  encode(message: EngineStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.regions !== 0n) {
+      if (BigInt.asUintN(64, message.regions) !== message.regions) {
+        throw new globalThis.Error("value provided for field message.regions of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.regions);
+    }
+    if (message.regionsCompiled !== 0n) {
+      if (BigInt.asUintN(64, message.regionsCompiled) !== message.regionsCompiled) {
+        throw new globalThis.Error("value provided for field message.regionsCompiled of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.regionsCompiled);
+    }
+    if (message.regionsDropped !== 0n) {
+      if (BigInt.asUintN(64, message.regionsDropped) !== message.regionsDropped) {
+        throw new globalThis.Error("value provided for field message.regionsDropped of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.regionsDropped);
+    }
+    if (message.compiledInstructions !== 0n) {
+      if (BigInt.asUintN(64, message.compiledInstructions) !== message.compiledInstructions) {
+        throw new globalThis.Error("value provided for field message.compiledInstructions of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.compiledInstructions);
+    }
+    if (message.codeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.codeBytes) !== message.codeBytes) {
+        throw new globalThis.Error("value provided for field message.codeBytes of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.codeBytes);
+    }
+    if (message.compileSeconds !== 0) {
+      writer.uint32(49).double(message.compileSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EngineStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEngineStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.regions = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.regionsCompiled = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.regionsDropped = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.compiledInstructions = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.codeBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.compileSeconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EngineStatus>): EngineStatus {
+    return EngineStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EngineStatus>): EngineStatus {
+    const message = createBaseEngineStatus();
+    message.regions = (object.regions !== undefined && object.regions !== null) ? BigInt(object.regions) : 0n;
+    message.regionsCompiled = (object.regionsCompiled !== undefined && object.regionsCompiled !== null)
+      ? BigInt(object.regionsCompiled)
+      : 0n;
+    message.regionsDropped = (object.regionsDropped !== undefined && object.regionsDropped !== null)
+      ? BigInt(object.regionsDropped)
+      : 0n;
+    message.compiledInstructions = (object.compiledInstructions !== undefined && object.compiledInstructions !== null)
+      ? BigInt(object.compiledInstructions)
+      : 0n;
+    message.codeBytes = (object.codeBytes !== undefined && object.codeBytes !== null) ? BigInt(object.codeBytes) : 0n;
+    message.compileSeconds = object.compileSeconds ?? 0;
     return message;
   },
 };
