@@ -6,6 +6,9 @@
  * behind what is kept is told so. One client writes to a stream, any number reads; a newer writer
  * takes over.
  *
+ * A node that takes over knows where each history goes on only when its machine does; clients that
+ * come before wait, since one that had been given a history would go on reading the old one.
+ *
  * Invariant: only what the gate has let pass is in a history.
  */
 
@@ -29,6 +32,8 @@ export class ConsoleHub {
   private readonly options: ConsoleHubOptions;
   private readonly clients = new Set<ConsoleClient>();
   private backups: readonly string[] = [];
+  /** Requests that wait for `serve`; null once it was called. */
+  private waiting: (() => void)[] | null = [];
 
   constructor(options: ConsoleHubOptions) {
     this.options = options;
@@ -48,6 +53,13 @@ export class ConsoleHub {
     const history = this.histories.get(stream);
     history?.truncate(offset);
     if (history?.end !== offset) this.histories.set(stream, new StreamHistory(offset));
+  }
+
+  /** The histories are what clients may read from now on. */
+  serve(): void {
+    const waiting = this.waiting ?? [];
+    this.waiting = null;
+    for (const take of waiting) take();
   }
 
   /** Bytes that may leave; what left before is skipped. */
@@ -80,13 +92,15 @@ export class ConsoleHub {
       failCall(call, new LockstepError('IO', 'no request came'));
     }, HELLO_TIMEOUT_MS);
     let client: ConsoleClient | null = null;
+    let isOver = false;
     onCallOver(call, () => {
+      isOver = true;
       clearTimeout(timer);
       client?.close();
       if (client !== null) this.clients.delete(client);
     });
-    call.on('data', (request: AttachRequest) => {
-      clearTimeout(timer);
+    const take = (request: AttachRequest): void => {
+      if (isOver) return;
       try {
         const { message } = request;
         if (client === null) {
@@ -98,6 +112,11 @@ export class ConsoleHub {
       } catch (error) {
         failCall(call, error);
       }
+    };
+    call.on('data', (request: AttachRequest) => {
+      clearTimeout(timer);
+      if (this.waiting === null) take(request);
+      else this.waiting.push(() => take(request));
     });
   }
 

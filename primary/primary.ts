@@ -280,6 +280,7 @@ export class Primary implements RoleServices {
       this.takeOver(takeover).catch((error: unknown) => this.fail(error));
       return;
     }
+    this.consoles.serve();
     this.gate.open(CoreDriver.nowMs());
     hart.listen(this.listener());
     hart.host.resume();
@@ -317,6 +318,7 @@ export class Primary implements RoleServices {
       this.consoles.goOn(stream, offset);
       this.consoles.publish(stream, offset, bytes);
     }
+    this.consoles.serve();
     this.gate.open(CoreDriver.nowMs());
     this.parts.node.setPrimary(true);
     this.network?.start(tails.find(({ stream }) => stream === 'network')?.released ?? null);
