@@ -50,6 +50,12 @@ export function disassemble(bits: number, pc: bigint): string {
   return decoded === null ? `.4byte ${hex(word)}` : fullText(decoded, word, pc);
 }
 
+/** From what decoding keeps: full forms only, without aq, rl and the sets of a fence. */
+export function disassembleDecoded(decoded: Decoded, pc: bigint): string {
+  const { name, match } = decoded.instruction;
+  return name === 'fence' ? name : fullText(decoded, match, pc);
+}
+
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 const target = (pc: bigint, offset: number): string => hex(BigInt.asUintN(64, pc + BigInt(offset)));
 const line = (name: string, operands: readonly string[]): string =>

@@ -97,6 +97,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./log-verify.js')).logVerify,
   },
   {
+    name: 'regions',
+    group: 'Tools',
+    summary: 'print what hot guest code is compiled to',
+    load: async () => (await import('./regions.js')).regions,
+  },
+  {
     name: 'simulate',
     group: 'Tools',
     summary: 'run the protocol of the pair from seeds, with faults',

@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { csrName } from '../../../lib/riscv/csr-names.js';
-import { decode32, isCompressed } from '../../../lib/riscv/decode.js';
-import { disassemble } from '../../../lib/riscv/disassemble.js';
+import { decode16, decode32, isCompressed } from '../../../lib/riscv/decode.js';
+import { disassemble, disassembleDecoded } from '../../../lib/riscv/disassemble.js';
 import { INSTRUCTIONS, type Instruction } from '../../../lib/riscv/table/index.js';
 import { assemble } from '../../support/assembler.js';
 import { findProgram } from '../../support/qemu.js';
@@ -133,4 +133,15 @@ test('samples of every row read as in objdump, where it is installed', async (t)
     return ours === lines[index] ? [] : [`${ours} | ${lines[index]}`];
   });
   t.deepEqual(different, []);
+});
+
+test('what decoding keeps is enough for the full form of an instruction', (t) => {
+  const text = (bits: number): string => {
+    const decoded = (bits & 3) === 3 ? decode32(bits) : decode16(bits);
+    return decoded === null ? '' : disassembleDecoded(decoded, 0x1000n);
+  };
+  t.is(text(0x00c58533), 'add a0,a1,a2');
+  t.is(text(0xfe079ee3), disassemble(0xfe079ee3, 0x1000n));
+  t.is(text(0x853e), 'add a0,zero,a5', 'c.mv');
+  t.is(text(0x0ff0000f), 'fence');
 });
