@@ -3,6 +3,7 @@
  *
  *   history of each output stream   so that a client can still get it from the new backup
  *   pages, round after round        what was written meanwhile is due in the next
+ *   history once more               what left during the rounds
  *   chunks of the snapshot          the guest stops for it: words, and the pages still lacking
  *
  * The guest stands still for each portion of pages while its worker copies it, and once for the
@@ -75,6 +76,8 @@ export async function sendMachine(
   const stopMs = Number(tookNs) / 1e6;
   const chain = present(source.tail.hashAt(seq), `chain hash at the snapshot's entry ${seq}`);
   source.tail.pin(seq);
+  // The replica makes again what comes after the snapshot; what left before it is known here only.
+  await copy.sendHistories();
   await copy.sendSnapshot(seq, bytes, chain);
   return {
     seq,
@@ -91,6 +94,8 @@ class RunningCopy {
   rounds = 0;
   sentBytes = 0;
   stoodStillMs = 0;
+  /** Up to where each stream's history was sent. */
+  private readonly historyEnds = new Map<OutputStream, bigint>();
   private readonly source: SnapshotSource & { readonly hash: Hash };
   private readonly epoch: bigint;
   private readonly write: SnapshotWriter;
@@ -105,6 +110,7 @@ class RunningCopy {
     this.write = write;
   }
 
+  /** Sends what has left since the last call. */
   async sendHistories(): Promise<void> {
     for (const [stream, history] of this.source.histories()) {
       await this.sendHistory(stream, history);
@@ -171,7 +177,8 @@ class RunningCopy {
   private async sendHistory(stream: OutputStream, history: StreamHistory): Promise<void> {
     const { epoch } = this;
     const end = history.end;
-    let offset = history.start;
+    let offset = this.historyEnds.get(stream) ?? history.start;
+    this.historyEnds.set(stream, end);
     while (offset < end) {
       // What is sent meanwhile may push old bytes out of the history; they are then gone here too.
       if (offset < history.start) offset = history.start;
