@@ -321,6 +321,8 @@ export class Primary implements RoleServices {
     this.consoles.serve();
     this.gate.open(CoreDriver.nowMs());
     this.parts.node.setPrimary(true);
+    // A guest that has stopped takes no frames, and nobody waits for its last ones.
+    if (takeover.guestStopped) return;
     this.network?.start(tails.find(({ stream }) => stream === 'network')?.released ?? null);
   }
 

@@ -83,11 +83,15 @@ export class Fleet {
 }
 
 /** Waits until a primary says that a backup protects it. */
-export function untilProtected(primary: NodeProcess): Promise<GetStatusResponse> {
-  return until('protection', async () => {
+export function untilProtected(
+  primary: NodeProcess,
+  patienceMs?: number,
+): Promise<GetStatusResponse> {
+  const isProtected = async (): Promise<GetStatusResponse | null> => {
     const status = await statusOf(primary);
     return status.protection === Protection.PROTECTED ? status : null;
-  });
+  };
+  return until('protection', isProtected, patienceMs);
 }
 
 /** The answer of a node, or, if its process has ended, its last words as an error. */

@@ -23,30 +23,32 @@ import type { MachineImages } from '../../lib/machine/config.js';
 const SILENT: Reporter = { stage: () => {}, progress: () => {}, note: () => {} };
 
 /**
- * The image with a shell, or with `script`; null after saying on the test's log why there is none.
+ * The image with a shell, or one of the test's own; null after saying on the test's log why there
+ * is none.
  */
 export async function debianImage(
   t: ExecutionContext,
-  script: {
-    readonly text: string;
+  own: {
     readonly folder: string;
+    /** What init runs instead of a shell. */
+    readonly text?: string;
     readonly packages?: readonly string[];
     readonly rootDiskBytes?: number;
   } | null = null,
 ): Promise<DebianImage | null> {
   const chosen = process.env['LOCKSTEP_IMAGES'];
-  if (chosen !== undefined && script === null) return findDebianImage(chosen);
+  if (chosen !== undefined && own === null) return findDebianImage(chosen);
   const cacheFolder = defaultCacheFolder();
   try {
     return await buildDebianImage(
       {
         mirror: null,
         cacheFolder,
-        outputFolder: script?.folder ?? join(cacheFolder, IMAGE_NAME),
+        outputFolder: own?.folder ?? join(cacheFolder, IMAGE_NAME),
         keyring: DEBIAN_KEYRING,
-        packages: script?.packages ?? [],
-        rootDiskBytes: script?.rootDiskBytes ?? null,
-        script: script === null ? null : Buffer.from(script.text),
+        packages: own?.packages ?? [],
+        rootDiskBytes: own?.rootDiskBytes ?? null,
+        script: own?.text === undefined ? null : Buffer.from(own.text),
         refresh: false,
       },
       SILENT,

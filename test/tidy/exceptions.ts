@@ -20,6 +20,7 @@ export const ENTRY_POINTS: Exceptions = {
   'test/campaign/determinism.ts': '`npm run campaign:determinism`',
   'test/campaign/figures.ts': '`npm run campaign:figures`',
   'test/campaign/kills.ts': '`npm run campaign:kills`',
+  'test/campaign/redis.ts': '`npm run campaign:redis`',
   'test/campaign/zombies.ts': '`npm run campaign:zombies`',
 };
 
