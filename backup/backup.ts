@@ -11,7 +11,7 @@
 import { LockstepError } from '../lib/base/error.js';
 import type { HartListener } from '../lib/host/hart-host.js';
 import type { MachineStop } from '../lib/machine/machine.js';
-import { askArbiter } from '../lib/node/ask-arbiter.js';
+import { askArbiter, lostTo } from '../lib/node/ask-arbiter.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
 import type { Node } from '../lib/node/node.js';
@@ -78,7 +78,7 @@ export class Backup implements RoleServices {
     this.slot = new ReplicaSlot(
       {
         spec: options.spec,
-        stateDir: node.stateDir,
+        storage: node.storage,
         listener: (one) => this.listener(one),
       },
       replica,
@@ -116,7 +116,7 @@ export class Backup implements RoleServices {
 
   /** Builds the machine. Errors: as HartPort.start and createLogFiles. */
   static async create(options: BackupOptions): Promise<Backup> {
-    const replica = await Replica.powerOn(options.spec, options.node.stateDir);
+    const replica = await Replica.powerOn(options.spec, options.node.storage);
     return new Backup(options, replica);
   }
 
@@ -305,9 +305,7 @@ export class Backup implements RoleServices {
       case 'send-ack':
         return this.channel.sendAck(effect);
       case 'accept':
-        for (const batch of this.pending) this.slot.replica.accept(batch);
-        this.pending = [];
-        return;
+        return this.accept();
       case 'close-stream':
         return this.channel.closeStream(effect);
       case 'claim':
@@ -325,6 +323,17 @@ export class Backup implements RoleServices {
       case 'halt':
         return this.halt(effect.cause, effect.holder);
     }
+  }
+
+  private accept(): void {
+    const { replica } = this.slot;
+    for (const batch of this.pending) replica.accept(batch);
+    this.pending = [];
+    if (this.options.node.storage?.ack !== 'durable') return;
+    const give = (seq: bigint): void => {
+      if (replica === this.slot.replica) this.driver.give({ kind: 'durable', seq });
+    };
+    replica.flushed().then(give, (error: unknown) => this.fail(error));
   }
 
   private noteTransition(from: string, to: string, cause: string): void {
@@ -357,15 +366,10 @@ export class Backup implements RoleServices {
         this.meters.publishRole('stopped');
         this.endWithMachine();
         return;
-      case 'lost-arbitration': {
+      case 'lost-arbitration':
         this.meters.publishRole('fenced');
-        const where = holder === null ? '' : `; the primary is at ${holder.address}`;
-        const fields = holder === null ? {} : { primary: holder.address };
-        this.fail(
-          new LockstepError('FENCED', `another node holds the next generation${where}`, fields),
-        );
+        this.fail(lostTo(holder));
         return;
-      }
       case 'diverged':
         this.meters.publishRole('stopped');
         this.fail(this.divergence ?? new LockstepError('DIVERGED', 'the replica differs'));

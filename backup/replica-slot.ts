@@ -11,6 +11,7 @@
 
 import type { HartListener } from '../lib/host/hart-host.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
+import type { NodeStorage } from '../lib/node/node-storage.js';
 import type { Batch } from '../lib/rpc/generated/lockstep/v1/replication.js';
 import type { PrimaryMessage } from './channel.js';
 import { Replica } from './replica.js';
@@ -25,7 +26,7 @@ export interface WaitingBatch {
 
 export interface ReplicaSlotOptions {
   readonly spec: MachineSpec;
-  readonly stateDir: string | null;
+  readonly storage: NodeStorage | null;
   readonly listener: (replica: Replica) => HartListener;
 }
 
@@ -113,12 +114,12 @@ export class ReplicaSlot {
     receiver: SnapshotReceiver,
     received: ReceivedMachine,
   ): Promise<bigint | null> {
-    const { spec, stateDir } = this.options;
+    const { spec, storage } = this.options;
     this.isLoading = true;
     try {
       // Two machines at once could be more than this host has memory for.
       await this.current.discard();
-      const replica = await Replica.restore(spec, stateDir, received);
+      const replica = await Replica.restore(spec, storage, received);
       if (this.receiver !== receiver) {
         await replica.discard();
         return null;
@@ -133,10 +134,10 @@ export class ReplicaSlot {
   }
 
   private async rebuild(): Promise<void> {
-    const { spec, stateDir } = this.options;
+    const { spec, storage } = this.options;
     this.receiver = null;
     await this.current.discard();
-    this.current = await Replica.powerOn(spec, stateDir);
+    this.current = await Replica.powerOn(spec, storage);
     this.listen();
   }
 }

@@ -17,6 +17,7 @@ import { HartPort } from '../lib/node/hart-port.js';
 import { createLogFiles, createLogFilesFrom, type LogFiles } from '../lib/node/log-files.js';
 import { LogTail, type TailBatch } from '../lib/node/log-tail.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
+import type { NodeStorage } from '../lib/node/node-storage.js';
 import type { StreamHistory } from '../lib/node/stream-history.js';
 import type { ReceivedMachine } from './transfer.js';
 
@@ -63,11 +64,11 @@ export class Replica {
   }
 
   /** A machine at power-on. Errors: as HartPort.start and createLogFiles. */
-  static async powerOn(spec: MachineSpec, stateDir: string | null): Promise<Replica> {
+  static async powerOn(spec: MachineSpec, storage: NodeStorage | null): Promise<Replica> {
     const role = { kind: 'replay', firstSeq: 1n } as const;
-    const hart = await HartPort.start({ spec, start: { kind: 'boot' }, role, stateDir });
+    const hart = await HartPort.start({ spec, start: { kind: 'boot' }, role, storage });
     const start = startOfChain(hart.digest);
-    const files = stateDir === null ? null : createLogFiles(stateDir, spec, hart.digest, start);
+    const files = storage === null ? null : createLogFiles(storage, spec, hart.digest, start);
     const tail = new LogTail({ seq: 0n, hash: start.previousHash }, files);
     return new Replica({ hart, tail, files, histories: new Map() });
   }
@@ -75,19 +76,19 @@ export class Replica {
   /** A machine that another node has run so far. Errors: also BAD_SNAPSHOT. */
   static async restore(
     spec: MachineSpec,
-    stateDir: string | null,
+    storage: NodeStorage | null,
     received: ReceivedMachine,
   ): Promise<Replica> {
     const { seq, chain, snapshot, histories } = received;
     const firstSeq = seq + 1n;
     const start = { kind: 'snapshot', snapshot } as const;
     const role = { kind: 'replay', firstSeq } as const;
-    const hart = await HartPort.start({ spec, start, role, stateDir });
+    const hart = await HartPort.start({ spec, start, role, storage });
     const begin = { firstSeq, previousHash: chain };
     const files =
-      stateDir === null
+      storage === null
         ? null
-        : await createLogFilesFrom(snapshot, stateDir, spec, hart.digest, begin);
+        : await createLogFilesFrom(snapshot, storage, spec, hart.digest, begin);
     const tail = new LogTail({ seq, hash: chain }, files);
     return new Replica({ hart, tail, files, histories });
   }
@@ -100,6 +101,13 @@ export class Replica {
       this.note(entry);
     }
     this.schedule();
+  }
+
+  /** The last entry kept, once everything up to it is as safe as acknowledgements say. */
+  async flushed(): Promise<bigint> {
+    const { lastSeq } = this.tail;
+    await this.files?.flush();
+    return lastSeq;
   }
 
   /** Outputs marked up to entry `seq` have left the primary. */

@@ -18,12 +18,12 @@ import { Primary } from './primary.js';
 /** A machine that powers on. Errors: as HartPort.start and createLogFiles. */
 export async function powerOn(node: Node, spec: MachineSpec): Promise<Primary> {
   const role = { kind: 'record', epoch: 1n, firstSeq: 1n } as const;
-  const { stateDir } = node;
-  const hart = await HartPort.start({ spec, start: { kind: 'boot' }, role, stateDir });
+  const { storage } = node;
+  const hart = await HartPort.start({ spec, start: { kind: 'boot' }, role, storage });
   // The machine proves that it can be built; it goes on when the arbiter has granted the epoch.
   hart.host.pause();
   const start = startOfChain(hart.digest);
-  const files = stateDir === null ? null : createLogFiles(stateDir, spec, hart.digest, start);
+  const files = storage === null ? null : createLogFiles(storage, spec, hart.digest, start);
   const tail = new LogTail({ seq: 0n, hash: start.previousHash }, files);
   const histories = new Map<OutputStream, StreamHistory>();
   const network = networkPlace(spec);
@@ -42,15 +42,13 @@ export async function restore(
   const { seq, outputs } = readPosition(snapshot);
   const firstSeq = seq + 1n;
   const role = { kind: 'record', epoch: 1n, firstSeq } as const;
-  const { stateDir } = node;
+  const { storage } = node;
   const from = { kind: 'snapshot', snapshot } as const;
-  const hart = await HartPort.start({ spec, start: from, role, stateDir });
+  const hart = await HartPort.start({ spec, start: from, role, storage });
   hart.host.pause();
   const start = { firstSeq, previousHash: sha256(snapshot) };
   const files =
-    stateDir === null
-      ? null
-      : await createLogFilesFrom(snapshot, stateDir, spec, hart.digest, start);
+    storage === null ? null : await createLogFilesFrom(snapshot, storage, spec, hart.digest, start);
   const tail = new LogTail({ seq, hash: start.previousHash }, files);
   const histories = new Map<OutputStream, StreamHistory>();
   for (const { stream, offset } of outputs) histories.set(stream, new StreamHistory(offset));

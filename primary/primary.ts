@@ -37,6 +37,8 @@ import { PrimaryCore } from '../lib/protocol/primary-core.js';
 import type { PrimaryEffect, PrimaryInput, Takeover } from '../lib/protocol/primary-contract.js';
 import { ConsoleHub } from './console.js';
 import { PrimaryChannel } from './channel.js';
+import { FENCE_TEXT } from './fence-text.js';
+import { FlushOrder } from './flush-order.js';
 import { OutputGate } from './gate.js';
 import { openNetwork, type NetworkPlace } from './network.js';
 import { Recorder } from './recorder.js';
@@ -67,6 +69,7 @@ export class Primary implements RoleServices {
   private readonly parts: PrimaryParts;
   private readonly core: PrimaryCore;
   private readonly driver: CoreDriver<PrimaryInput, PrimaryEffect>;
+  private readonly order: FlushOrder;
   private readonly recorder: Recorder;
   private readonly gate: OutputGate;
   private readonly consoles: ConsoleHub;
@@ -87,9 +90,11 @@ export class Primary implements RoleServices {
     this.done = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
     });
+    const isDurable = node.storage?.ack === 'durable';
+    this.order = new FlushOrder(isDurable ? parts.files : null, (error) => this.fail(error));
     this.core = new PrimaryCore({
       limits: node.limits,
-      ackMode: 'received',
+      ackMode: isDurable ? 'durable' : 'received',
       takeover: parts.takeover,
       position: tail.lastSeq,
     });
@@ -119,7 +124,11 @@ export class Primary implements RoleServices {
       hart,
       tail,
       histories: () => this.consoles.histories,
-      give: (input) => this.driver.give(input),
+      give: (input) => {
+        // A snapshot may stand at entries that are on their way to the disk.
+        if (input.kind === 'snapshot-taken') void this.order.run(() => this.driver.give(input));
+        else this.driver.give(input);
+      },
       epoch: () => this.epoch(),
       onBackups: () => this.consoles.tellBackups(this.channel.backupAddresses()),
     });
@@ -202,22 +211,28 @@ export class Primary implements RoleServices {
     const now = (): number => CoreDriver.nowMs();
     return {
       onEntries: (entries) => {
-        for (const input of this.recorder.record(entries)) this.driver.give(input);
-        this.watchers.notice();
+        const recorded = this.recorder.record(entries);
+        return this.order.run(() => {
+          for (const input of recorded) this.driver.give(input);
+          this.watchers.notice();
+        });
       },
-      onOutput: (output, atNs) => {
-        const onTheWayMs = Number(process.hrtime.bigint() - atNs) / 1e6;
-        this.gate.holdOutput(output, now() - onTheWayMs, now());
-        this.driver.give({ kind: 'output', seq: output.seq, bytes: output.bytes.length });
-      },
-      onInputLogged: (input) => {
-        this.consoles.inputLogged(input.client, input.sequence);
-        this.gate.holdInput(input, now());
-      },
-      onStopped: (stop, seq) => {
-        this.stop = stop;
-        this.driver.give({ kind: 'guest-stopped', seq });
-      },
+      onOutput: (output, atNs) =>
+        this.order.run(() => {
+          const onTheWayMs = Number(process.hrtime.bigint() - atNs) / 1e6;
+          this.gate.holdOutput(output, now() - onTheWayMs, now());
+          this.driver.give({ kind: 'output', seq: output.seq, bytes: output.bytes.length });
+        }),
+      onInputLogged: (input) =>
+        void this.order.run(() => {
+          this.consoles.inputLogged(input.client, input.sequence);
+          this.gate.holdInput(input, now());
+        }),
+      onStopped: (stop, seq) =>
+        void this.order.run(() => {
+          this.stop = stop;
+          this.driver.give({ kind: 'guest-stopped', seq });
+        }),
       onFatal: (error) => this.fail(error),
     };
   }
@@ -314,6 +329,7 @@ export class Primary implements RoleServices {
       });
       tails = outputs;
     }
+    await this.parts.files?.flush();
     for (const { stream, offset, bytes } of tails) {
       this.consoles.goOn(stream, offset);
       this.consoles.publish(stream, offset, bytes);
@@ -373,11 +389,3 @@ export class Primary implements RoleServices {
     this.settle.reject(error);
   }
 }
-
-const FENCE_TEXT: Readonly<Record<string, string>> = {
-  'generation-taken':
-    'the arbiter knows an earlier life of this machine; start a backup of it, or use another ' +
-    '--machine-id',
-  'lost-arbitration': 'the backup has taken over; this node says nothing more',
-  'newer-epoch': 'a newer epoch of this machine exists; this node says nothing more',
-};

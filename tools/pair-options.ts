@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { LockstepError } from '../lib/base/error.js';
 import { Journal } from '../lib/node/journal.js';
 import type { NodeOptions } from '../lib/node/node.js';
+import type { AckMode } from '../lib/node/node-storage.js';
 import { DEFAULT_LIMITS, MIN_HEARTBEATS_PER_SUSPICION } from '../lib/protocol/limits.js';
 import type { PairLimits } from '../lib/protocol/limits.js';
 import type { Arguments, OptionTable } from './command.js';
@@ -39,6 +40,11 @@ export const PAIR_OPTIONS: OptionTable = {
     value: 'DIR',
     help: 'write the log and address.json there',
   },
+  ack: {
+    type: 'string',
+    value: 'memory|durable',
+    help: 'output waits until the log is in the memory of the backup, or on both disks (memory)',
+  },
   'heartbeat-ms': {
     type: 'string',
     value: 'N',
@@ -60,6 +66,7 @@ export async function readNodeOptions(args: Arguments): Promise<NodeOptions> {
     arbiter: args.required('arbiter'),
     metrics: args.text('metrics') ?? null,
     stateDir: args.text('state-dir') ?? null,
+    ack: readAckMode(args),
     limits: readLimits(args),
     version: await packageVersion(),
   };
@@ -67,6 +74,12 @@ export async function readNodeOptions(args: Arguments): Promise<NodeOptions> {
 
 export function openJournal(args: Arguments): Journal {
   return new Journal(process.stderr, args.flag('json'));
+}
+
+function readAckMode(args: Arguments): AckMode {
+  const text = args.text('ack') ?? 'memory';
+  if (text === 'memory' || text === 'durable') return text;
+  throw new LockstepError('USAGE', `--ack: "${text}" is neither memory nor durable`);
 }
 
 function readLimits(args: Arguments): PairLimits {

@@ -18,6 +18,8 @@ export class ReplayFeed {
   private readonly source: BatchSource;
   private readonly toSeq: bigint | null;
   private readonly shows = process.stderr.isTTY;
+  /** Epoch of the last entry given to the host; 0 before the first. */
+  lastEpoch = 0n;
   private fedSeq = 0n;
   private appliedSeq = 0n;
   /** The guest has stopped, or the step asked for is reached: no more entries will be taken. */
@@ -76,7 +78,10 @@ export class ReplayFeed {
 
   private feed(host: HartHost, entries: readonly LogEntry[]): void {
     this.fedSeq = entries.at(-1)?.seq ?? this.fedSeq;
-    for (const { seq, event } of entries) if (event.kind === 'state-hash') this.checks.push(seq);
+    for (const { seq, event } of entries) {
+      if (event.kind === 'state-hash') this.checks.push(seq);
+      if (event.kind === 'epoch') this.lastEpoch = event.epoch;
+    }
     host.feed(entries);
   }
 

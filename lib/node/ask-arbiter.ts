@@ -6,7 +6,7 @@
  */
 
 import { LockstepError } from '../base/error.js';
-import type { ArbiterAnswer } from '../protocol/arbiter.js';
+import type { ArbiterAnswer, Holder } from '../protocol/arbiter.js';
 import type { Node } from './node.js';
 
 const told = new WeakSet<Node>();
@@ -41,4 +41,11 @@ export function askArbiter(
       answered({ outcome: 'unavailable' });
     },
   );
+}
+
+/** The failure of a node that did not get the generation it asked for. */
+export function lostTo(holder: Holder | null): LockstepError {
+  const where = holder === null ? '' : `; the primary is at ${holder.address}`;
+  const fields = holder === null ? {} : { primary: holder.address };
+  return new LockstepError('FENCED', `another node holds the next generation${where}`, fields);
 }

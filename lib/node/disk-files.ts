@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { attempt } from '../host/log-store/failure.js';
 import type { DiskFiles } from '../host/overlay-file.js';
 import type { MachineSpec } from './machine-spec.js';
+import type { NodeStorage } from './node-storage.js';
 
 const FOLDER = /^disks-(\d{1,9})$/;
 
@@ -21,16 +22,16 @@ export interface NodeDisks {
 }
 
 /** Names the files for the next machine. Errors: IO. */
-export function createNodeDisks(spec: MachineSpec, stateDir: string | null): NodeDisks {
+export function createNodeDisks(spec: MachineSpec, storage: NodeStorage | null): NodeDisks {
   const { disks } = spec.config;
-  const folder = disks.length === 0 || stateDir === null ? null : nextFolder(stateDir);
+  const folder = disks.length === 0 || storage === null ? null : nextFolder(storage.stateDir);
   const files = disks.map(({ sizeBytes, sha256 }, index) => ({
     base: spec.diskBases[index] ?? '',
     sizeBytes,
     sha256,
     overlay: folder === null ? null : join(folder, `disk-${index}.overlay`),
     goesOn: false,
-    isDurable: false,
+    isDurable: storage?.ack === 'durable',
   }));
   return { files, folder };
 }

@@ -11,13 +11,14 @@ import type { EngineFigures } from '../host/hart-listener.js';
 import type { HostRole, HostStart } from '../host/hart-messages.js';
 import { createNodeDisks, removeNodeDisks, type NodeDisks } from './disk-files.js';
 import type { MachineSpec } from './machine-spec.js';
+import type { NodeStorage } from './node-storage.js';
 
 export interface HartPortOptions {
   readonly spec: MachineSpec;
   readonly start: HostStart;
   readonly role: HostRole;
   /** Where the disks' overlays are kept; null for nowhere. */
-  readonly stateDir: string | null;
+  readonly storage: NodeStorage | null;
 }
 
 type Report = (listener: HartListener) => void | Promise<void>;
@@ -34,9 +35,9 @@ export class HartPort {
   }
 
   /** Builds the machine. Reports wait until `listen`. Errors: as HartHost.start. */
-  static async start({ spec, start, role, stateDir }: HartPortOptions): Promise<HartPort> {
+  static async start({ spec, start, role, storage }: HartPortOptions): Promise<HartPort> {
     const relay = new Relay();
-    const disks = createNodeDisks(spec, stateDir);
+    const disks = createNodeDisks(spec, storage);
     const host = await HartHost.start({
       config: spec.config,
       images: spec.images,

@@ -14,15 +14,18 @@ import { writeStartSnapshot } from '../host/log-store/start-snapshot.js';
 import { LogWriter } from '../host/log-store/writer.js';
 import type { LogSink } from './log-tail.js';
 import type { MachineSpec } from './machine-spec.js';
+import type { NodeStorage } from './node-storage.js';
 
 export interface LogFiles extends LogSink {
   readonly directory: string;
+  /** Resolves when everything appended so far is as safe as the acknowledgements say. */
+  flush(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts the next log below `stateDir`. Errors: IO. */
+/** Starts the next log in the state directory. Errors: IO. */
 export function createLogFiles(
-  stateDir: string,
+  { stateDir, ack }: NodeStorage,
   spec: MachineSpec,
   machineDigest: string,
   start: LogStart,
@@ -30,10 +33,11 @@ export function createLogFiles(
   const directory = join(stateDir, `log-${nextNumber(stateDir)}`);
   const { config, imageFiles: images } = spec;
   const meta = { machineDigest, config, images, start };
-  const writer = LogWriter.create(directory, meta, { flush: 'memory' });
+  const writer = LogWriter.create(directory, meta, { flush: ack });
   return {
     directory,
     append: (batch) => writer.append(batch),
+    flush: () => writer.flush(),
     close: () => writer.close(),
   };
 }
@@ -41,13 +45,13 @@ export function createLogFiles(
 /** The same for a log that goes on from `snapshot`, which is kept in its directory. Errors: IO. */
 export async function createLogFilesFrom(
   snapshot: Uint8Array,
-  stateDir: string,
+  storage: NodeStorage,
   spec: MachineSpec,
   machineDigest: string,
   start: LogStart,
 ): Promise<LogFiles> {
-  const files = createLogFiles(stateDir, spec, machineDigest, start);
-  await writeStartSnapshot(files.directory, snapshot);
+  const files = createLogFiles(storage, spec, machineDigest, start);
+  await writeStartSnapshot(files.directory, snapshot, storage.ack);
   return files;
 }
 

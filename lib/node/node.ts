@@ -19,6 +19,7 @@ import { parseAddress, requireLocal } from '../rpc/address.js';
 import type { GetStatusResponse } from '../rpc/generated/lockstep/v1/machine.js';
 import { serveRpc, type RpcServer } from '../rpc/server.js';
 import type { Journal } from './journal.js';
+import type { AckMode, NodeStorage } from './node-storage.js';
 import type { RoleServices } from './role.js';
 import { addServices } from './services.js';
 
@@ -32,6 +33,8 @@ export interface NodeOptions {
   readonly metrics: string | null;
   /** Where the log and address.json are written, or null for nowhere. */
   readonly stateDir: string | null;
+  /** What an acknowledgement means here, and what output waits for. */
+  readonly ack: AckMode;
   readonly limits: PairLimits;
   readonly version: string;
 }
@@ -44,6 +47,8 @@ export class Node {
   readonly journal: Journal;
   readonly limits: PairLimits;
   readonly stateDir: string | null;
+  /** Where logs and disks are kept, null for nowhere. */
+  readonly storage: NodeStorage | null;
   /** Takeovers that this process won. */
   promotions = 0;
   private readonly server: RpcServer;
@@ -62,7 +67,9 @@ export class Node {
   }) {
     this.machineId = parts.options.machineId;
     this.limits = parts.options.limits;
-    this.stateDir = parts.options.stateDir;
+    const { stateDir, ack } = parts.options;
+    this.stateDir = stateDir;
+    this.storage = stateDir === null ? null : { stateDir, ack };
     this.journal = parts.journal;
     this.arbiter = parts.arbiter;
     this.holder = parts.holder;
@@ -75,6 +82,9 @@ export class Node {
   /** Errors: USAGE, INSECURE, IO, ARBITER_UNAVAILABLE; nothing stays open then. */
   static async open(options: NodeOptions, journal: Journal): Promise<Node> {
     checkMachineId(options.machineId);
+    if (options.ack === 'durable' && options.stateDir === null) {
+      throw new LockstepError('USAGE', '--ack durable: give --state-dir DIR, where it is kept');
+    }
     const arbiter = parseArbiter(options.arbiter);
     await arbiter.check();
     if (options.stateDir !== null) makeStateDir(options.stateDir);

@@ -19,7 +19,7 @@ import { ENGINE_OPTIONS, examineDisk, loadImage, readEngine } from '../machine-f
 import { toJsonLine } from '../output.js';
 import { ContinuedLog } from '../continued-log.js';
 import { ReplayFeed } from '../replay-feed.js';
-import { stateHashLine } from '../run-options.js';
+import { stateHashLine, writeWhole } from '../run-options.js';
 
 export const replay: Command = {
   usage: ['replay --log DIR [--then DIR] [--to-seq N | --to-step N] [--state-hash] [--json]'],
@@ -47,6 +47,11 @@ export const replay: Command = {
     },
     ...DISK_OVERLAY_OPTIONS,
     ...ENGINE_OPTIONS,
+    snapshot: {
+      type: 'string',
+      value: 'FILE',
+      help: 'write the machine there at the end, for `lockstep primary --restore`',
+    },
     output: { type: 'boolean', help: "write the guest's output to standard output" },
     'state-hash': { type: 'boolean', help: 'print the step and a hash over all state at the end' },
     json: { type: 'boolean', help: 'print the result as a JSON object' },
@@ -98,6 +103,8 @@ async function replayLog(args: Arguments): Promise<number> {
     const state = await host.inspect();
     const stateHash = await host.stateHash();
     if (args.flag('output')) await writeOutput(host);
+    const snapshot = args.text('snapshot');
+    if (snapshot !== undefined) await writeWhole(snapshot, await copyAtEnd(host, feed.lastEpoch));
     return report(args, feed, { state, stateHash, departsAt: continued?.departsAt ?? null });
   } finally {
     feed.close();
@@ -163,6 +170,13 @@ function requireSame(recorded: ImageFile, found: ImageFile): void {
       `the log says ${recorded.sha256}; give the right one with --${found.role} FILE`,
     { path: found.path },
   );
+}
+
+/** The machine where the log ends, as another life of it can go on from. */
+async function copyAtEnd(host: HartHost, epoch: bigint): Promise<Uint8Array> {
+  host.pause();
+  await host.promote(epoch + 1n);
+  return (await host.snapshot()).bytes;
 }
 
 async function writeOutput(host: HartHost): Promise<void> {

@@ -13,16 +13,22 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockstepError } from '../../base/error.js';
 import { attempt } from './failure.js';
+import type { FlushMode } from './writer.js';
 
 export const START_SNAPSHOT_FILE = 'start.snapshot';
 
-/** Resolves when the file is in the operating system's cache. Errors: IO. */
-export async function writeStartSnapshot(directory: string, bytes: Uint8Array): Promise<void> {
+/** Resolves when the file is as safe as `flush` says. Errors: IO. */
+export async function writeStartSnapshot(
+  directory: string,
+  bytes: Uint8Array,
+  flush: FlushMode,
+): Promise<void> {
   const path = join(directory, START_SNAPSHOT_FILE);
   try {
     const file = await open(path, 'wx', 0o600);
     try {
       await file.writeFile(bytes);
+      if (flush === 'durable') await file.sync();
     } finally {
       await file.close();
     }

@@ -25,7 +25,7 @@ const spec = {
 test('overlays are numbered on from what is there, and removed with their folder', (t) => {
   const stateDir = mkdtempSync(join(tmpdir(), 'lockstep-disks-'));
   mkdirSync(join(stateDir, 'disks-7'));
-  const disks = createNodeDisks(spec, stateDir);
+  const disks = createNodeDisks(spec, { stateDir, ack: 'memory' });
   t.is(disks.folder, join(stateDir, 'disks-8'));
   t.is(disks.files[0]?.overlay, join(stateDir, 'disks-8', 'disk-0.overlay'));
   t.is(disks.files[0]?.base, '/base.img');
@@ -39,5 +39,6 @@ test('without a state directory, or without a disk, there is no folder', (t) => 
   t.is(nowhere.folder, null);
   t.is(nowhere.files[0]?.overlay, null);
   removeNodeDisks(nowhere);
-  t.deepEqual(createNodeDisks({ ...spec, config: TOY_CONFIG }, '/nowhere').files, []);
+  const storage = { stateDir: '/nowhere', ack: 'memory' } as const;
+  t.deepEqual(createNodeDisks({ ...spec, config: TOY_CONFIG }, storage).files, []);
 });
