@@ -15,6 +15,12 @@ import type { NodeStorage } from './node-storage.js';
 
 const FOLDER = /^disks-(\d{1,9})$/;
 
+/**
+ * Highest number given to a folder by this process. A machine that is removed late must not take
+ * the folder of its successor along, so no number is given twice.
+ */
+let lastNumber = 0;
+
 export interface NodeDisks {
   readonly files: readonly DiskFiles[];
   /** Null where the overlays have no name. */
@@ -46,7 +52,8 @@ function nextFolder(stateDir: string): string {
   return attempt('cannot create a folder in', stateDir, () => {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const numbers = readdirSync(stateDir).map((name) => Number(FOLDER.exec(name)?.[1] ?? 0));
-    const folder = join(stateDir, `disks-${Math.max(0, ...numbers) + 1}`);
+    lastNumber = Math.max(lastNumber, ...numbers) + 1;
+    const folder = join(stateDir, `disks-${lastNumber}`);
     mkdirSync(folder, { mode: 0o700 });
     return folder;
   });

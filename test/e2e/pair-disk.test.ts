@@ -44,6 +44,8 @@ function bench(t: ExecutionContext): Bench {
   writeFileSync(kernel, diskGuest(WRITES));
   writeFileSync(image, base);
   machine.push('--bios', 'none', '--kernel', kernel, '--memory', '2M', '--disk', image);
+  // A death shows by its closed connection at once; silence on a busy machine is none.
+  machine.push('--suspect-ms', '3000');
   const state = (node: number): string => join(fixture.folder, `node-${node}`);
   const exported = async (overlay: string): Promise<Buffer> => {
     const output = join(fixture.folder, 'exported.img');

@@ -22,7 +22,7 @@ test('whatever a client has seen is in the files of both nodes when it sees it',
   writeFileSync(kernel, diskGuest(writes));
   writeFileSync(image, Buffer.alloc(DISK_GUEST_BYTES, 'an image to begin with; '));
   const parts = ['--bios', 'none', '--kernel', kernel, '--memory', '2M', '--disk', image];
-  machine.push(...parts, '--ack', 'durable');
+  machine.push(...parts, '--ack', 'durable', '--suspect-ms', '3000');
   const { primary, backup } = await fixture.pair();
   const console = await fixture.console([primary, backup], false);
   await console.line(2);
@@ -60,7 +60,7 @@ test('whatever a client has seen is in the files of both nodes when it sees it',
 
 test('a pair with durable acknowledgements survives the death of its primary as others do', async (t) => {
   const fixture = new PairFixture(t);
-  const { primary, backup } = await fixture.pair('--ack', 'durable');
+  const { primary, backup } = await fixture.pair('--ack', 'durable', '--suspect-ms', '3000');
   const console = await fixture.console([primary, backup]);
   for (let count = 1; count <= 20; count++) console.send(`${count}\n`);
   await console.line(9);

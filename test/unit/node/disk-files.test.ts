@@ -31,6 +31,10 @@ test('overlays are numbered on from what is there, and removed with their folder
   t.is(disks.files[0]?.base, '/base.img');
   removeNodeDisks(disks);
   t.false(existsSync(join(stateDir, 'disks-8')));
+  const next = createNodeDisks(spec, { stateDir, ack: 'memory' });
+  t.is(next.folder, join(stateDir, 'disks-9'), 'a number is not given twice');
+  removeNodeDisks(disks);
+  t.true(existsSync(join(stateDir, 'disks-9')), 'removed again, the first takes nothing along');
   rmSync(stateDir, { recursive: true });
 });
 
