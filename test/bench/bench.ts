@@ -22,8 +22,8 @@ import {
 } from './report.js';
 
 const DEFAULT_RUNS = 3;
-/** A quick run leaves out: recording, of programs; everything but recording, of the boot. */
-const QUICK_PROGRAMS: readonly Emulator[] = ['lockstep', 'qemu', 'icount'];
+/** A quick run compares programs with the peer that counts, the boot with the one that records. */
+const QUICK_PROGRAMS: readonly Emulator[] = ['lockstep', 'icount'];
 const QUICK_BOOT: readonly Emulator[] = ['lockstep', 'record'];
 
 export interface BenchChoice {
@@ -40,6 +40,8 @@ export class Bench {
   private readonly emulators: Emulators;
   private readonly folder: string;
   private readonly runs: number;
+  /** Emulators that have a column. */
+  private readonly shown: readonly Emulator[];
   private readonly figures: Figure[] = [];
   private readonly costs: Cost[] = [];
   private readonly complaints: string[] = [];
@@ -48,6 +50,8 @@ export class Bench {
     this.choice = choice;
     this.emulators = emulators;
     this.folder = folder;
+    const quick = [...QUICK_PROGRAMS, ...QUICK_BOOT];
+    this.shown = emulators.available.filter((one) => !choice.isQuick || quick.includes(one));
     this.runs = choice.runs ?? (choice.isQuick ? 1 : DEFAULT_RUNS);
   }
 
@@ -60,13 +64,12 @@ export class Bench {
     const { isJson } = this.choice;
     const host = describeHost(this.emulators.qemuVersion, this.runs);
     this.print(isJson ? toJsonLine({ kind: 'host', ...host }) : hostLines(host).join('\n'));
-    if (!isJson) this.print(`\n${tableHead(this.emulators.available)}`);
     await this.runPrograms();
     await this.runDebian();
     await this.runCosts();
     const verdicts = judge(this.figures, this.costs);
     if (isJson) {
-      for (const summary of summaries(this.figures, this.emulators.available)) {
+      for (const summary of summaries(this.figures, this.shown)) {
         this.print(toJsonLine({ kind: 'summary', ...summary }));
       }
     } else if (verdicts.length > 0) this.print('');
@@ -118,7 +121,8 @@ export class Bench {
   private async runCosts(): Promise<void> {
     if (this.choice.isQuick && this.choice.names.length === 0) return;
     for (const name of COSTS.filter((one) => this.wants(one))) {
-      const cost = await benchCost(name, { runs: this.runs, folder: this.folder });
+      const runs = this.choice.runs ?? 1;
+      const cost = await benchCost(name, { runs, folder: this.folder });
       this.costs.push(cost);
       this.complain(cost.complaints);
       if (this.choice.isJson) this.print(toJsonLine({ kind: 'cost', ...cost }));
@@ -138,25 +142,29 @@ export class Bench {
     this.complain(outcome.complaints);
   }
 
+  /** The table begins with its first group. */
   private begin(group: Group): void {
-    if (!this.choice.isJson) this.print(groupHead(group));
+    if (this.choice.isJson) return;
+    if (this.figures.length === 0) this.print(`\n${tableHead(this.shown)}`);
+    this.print(groupHead(group));
   }
 
   private take({ figures, complaints }: Outcome): void {
     this.figures.push(...figures);
     this.complain(complaints);
-    const { available } = this.emulators;
     for (const figure of figures) {
       const isJson = this.choice.isJson;
-      this.print(isJson ? toJsonLine({ kind: 'figure', ...figure }) : figureRow(figure, available));
+      this.print(
+        isJson ? toJsonLine({ kind: 'figure', ...figure }) : figureRow(figure, this.shown),
+      );
     }
   }
 
   private end(group: Group): void {
     if (this.choice.isJson) return;
-    const summary = summarise(group, this.figures, this.emulators.available);
+    const summary = summarise(group, this.figures, this.shown);
     if (summary === null) return;
-    for (const line of summaryRows(summary, this.emulators.available)) this.print(line);
+    for (const line of summaryRows(summary, this.shown)) this.print(line);
   }
 
   private complain(complaints: readonly string[]): void {

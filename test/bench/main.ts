@@ -31,7 +31,11 @@ const command: Command = {
     `(${SETS.join(', ')}) or a program (${PROGRAMS.map(({ name }) => name).join(', ')}); ` +
     'without one, everything is measured.',
   options: {
-    runs: { type: 'string', value: 'N', help: 'runs of each, medians are shown (3; 1 for debian)' },
+    runs: {
+      type: 'string',
+      value: 'N',
+      help: 'runs of each, medians are shown (3; 1 for debian and costs)',
+    },
     quick: { type: 'boolean', help: 'one run each of the programs and of the boot, no costs' },
     check: { type: 'boolean', help: 'exit status 1 if a promised figure falls short' },
     json: { type: 'boolean', help: 'one JSON object a line' },

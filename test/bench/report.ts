@@ -71,7 +71,7 @@ export function figureRow(figure: Figure, chosen: readonly Emulator[]): string {
     ...othersOf(chosen).map((emulator) => times(speedAgainst(figure, emulator))),
     retired === null ? '' : (Number(retired) / 1e6 / ours).toFixed(0),
     megabytes(timesOn(figure, 'lockstep')?.peakBytes),
-    megabytes(timesOn(figure, 'qemu')?.peakBytes),
+    megabytes(othersOf(chosen).flatMap((one) => timesOn(figure, one) ?? [])[0]?.peakBytes),
   ]);
 }
 
