@@ -1,12 +1,14 @@
 /**
  * Goal: what a client and a guest say to each other over TCP survives the death of whoever runs
- * the guest: nothing lost, nothing doubled, no connection reset.
+ * the guest, and a primary that sleeps through its successor's beginning: nothing lost, nothing
+ * doubled, no connection reset.
  * Method: Debian's own kernel with a virtio card behind a switch, and a client that counts every
  * byte on one connection.
  */
 
 import test from 'ava';
 import { randomBytes } from 'node:crypto';
+import { EXIT_STATUS } from '../../lib/base/error.js';
 import { cachedDebianImage, debianImage } from '../support/debian.js';
 import { LOCKSTEP } from '../support/lockstep-process.js';
 import { LastingConnection, startSwitch } from '../support/network-pair.js';
@@ -91,7 +93,17 @@ test('a connection outlives one primary after another', async (t) => {
     current = next;
     next = fresh;
   }
+  // A primary that only sleeps is replaced too; when it wakes up, nobody listens to it.
+  current.signal('SIGSTOP');
+  await next.heard('network up');
+  await client.more(20);
+  current.signal('SIGCONT');
+  t.is(await current.exit(), EXIT_STATUS.FENCED);
+  await client.more(20);
   await client.stop();
   t.is(client.failure, null);
-  t.true(client.blocks >= 140);
+  t.true(client.blocks >= 180);
+  const journal = network.process.journal.map(({ event }) => event);
+  t.is(journal.filter((event) => event === 'plugged in').length, 5);
+  t.is(journal.filter((event) => event === 'displaced').length, 1);
 });
