@@ -11,9 +11,13 @@ import { decode16, decode32, isCompressed, type Decoded } from '../riscv/decode.
 import {
   ENTRY,
   ENTRY_BYTES,
+  heatCounter,
+  JUMP,
+  JUMP_BYTES,
   JUMP_CACHE_ENTRIES,
   MAILBOX,
   REGION_ENTRIES,
+  SLOT_BYTES,
 } from '../riscv/derived.js';
 import { HART_WORD } from '../riscv/hart-state.js';
 import { OP_COMPILED, OP_UNDECODED } from '../riscv/interpreter/slots.js';
@@ -35,6 +39,8 @@ declare const WebAssembly: {
 export const REGIONS_MAX = 4096;
 /** Times that a region was found at another address than compiled for, before it is dropped. */
 const MISFITS_MAX = 64;
+/** Times that a place was jumped to, which make it worth being an entry; counted with others. */
+const TARGET_HEAT_MIN = 64;
 /** Times that a page's regions may be dropped by stores before it is left to the interpreter. */
 const PAGE_DROPS_MAX = 16;
 
@@ -89,7 +95,9 @@ export class RegionCache implements RegionCompiler {
 
   private compile(): void {
     const pages: MappedPage[] = [];
-    const region = discoverRegion(this.pc(), (pc) => this.decode(pc, pages));
+    const region = discoverRegion(this.pc(), (pc) => this.decode(pc, pages), {
+      jumpTargets: () => pages.flatMap((page) => this.jumpTargets(page)),
+    });
     if (region === null) return;
     if (pages.some((page) => (this.pageDrops.get(page.ramPage) ?? 0) >= PAGE_DROPS_MAX)) return;
     if (!this.makeRoom(region, pages)) return;
@@ -148,6 +156,22 @@ export class RegionCache implements RegionCompiler {
     const { memory } = this.hart;
     const physical = physicalPage * 4096;
     return memory.inRam(physical, 4096) ? memory.pageOfHost(memory.hostOf(physical)) : -1;
+  }
+
+  /** Places of a page that were executed, and jumped to often. */
+  private jumpTargets(page: MappedPage): readonly bigint[] {
+    const { code, memory, addresses } = this.hart;
+    const base = (BigInt(page.virtualHigh) << 32n) | BigInt(page.virtualLow >>> 0);
+    const first = code.slotAt(page.ramPage, 0);
+    if (first < 0) return [];
+    const targets: bigint[] = [];
+    for (let halfword = 0; halfword < 2048; halfword++) {
+      const slot = first + halfword * SLOT_BYTES;
+      const heat = memory.view.getUint16(addresses.heat + heatCounter(slot), true);
+      if (heat < TARGET_HEAT_MIN || memory.view.getUint8(slot) === OP_UNDECODED) continue;
+      targets.push(BigInt.asUintN(64, base + BigInt(halfword * 2)));
+    }
+    return targets;
   }
 
   /** Decodes through the fetch translation; null where a region must end. */
@@ -272,23 +296,41 @@ export class RegionCache implements RegionCompiler {
     view.setInt32(place.slot + 4, place.number, true);
   }
 
-  private cacheJump(pc: bigint, functionIndex: number, selector: number): void {
+  private jumpAddress(pc: bigint): number {
     const index = Number((pc >> 1n) & BigInt(JUMP_CACHE_ENTRIES - 1));
-    const at = this.hart.addresses.jumpCache + index * 16;
-    this.hart.memory.view.setBigUint64(at, pc, true);
-    this.hart.memory.view.setInt32(at + 8, functionIndex, true);
-    this.hart.memory.view.setInt32(at + 12, selector, true);
+    return this.hart.addresses.jumpCache + index * JUMP_BYTES;
+  }
+
+  /** Lets the region find its own entry; others only once it was entered there. */
+  private cacheJump(pc: bigint, functionIndex: number, selector: number): void {
+    const at = this.jumpAddress(pc);
+    const { view } = this.hart.memory;
+    view.setBigUint64(at + JUMP.pc, pc, true);
+    view.setInt32(at + JUMP.function, functionIndex, true);
+    view.setInt32(at + JUMP.selector, selector, true);
+    view.setInt32(at + JUMP.epoch, 0, true);
+  }
+
+  private forgetJump(pc: bigint, functionIndex: number): void {
+    const at = this.jumpAddress(pc);
+    const { view } = this.hart.memory;
+    if (view.getInt32(at + JUMP.function, true) !== functionIndex) return;
+    view.setBigUint64(at + JUMP.pc, 0n, true);
+    view.setInt32(at + JUMP.epoch, 0, true);
   }
 
   private forgetJumps(): void {
     const { memory, addresses } = this.hart;
-    new Uint8Array(memory.view.buffer, addresses.jumpCache, JUMP_CACHE_ENTRIES * 16).fill(0);
+    new Uint8Array(memory.view.buffer, addresses.jumpCache, JUMP_CACHE_ENTRIES * JUMP_BYTES).fill(
+      0,
+    );
   }
 
   private drop(region: LiveRegion): void {
     const { view } = this.hart.memory;
     for (const { number, slot } of region.entries) {
       const at = this.entryAddress(number);
+      this.forgetJump(view.getBigUint64(at + ENTRY.pc, true), region.functionIndex);
       if (view.getUint8(slot) === OP_COMPILED && view.getInt32(slot + 4, true) === number) {
         view.setInt32(slot, view.getInt32(at + ENTRY.originalLow, true), true);
         view.setInt32(slot + 4, view.getInt32(at + ENTRY.originalImm, true), true);

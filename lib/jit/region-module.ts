@@ -16,12 +16,14 @@ import {
   block,
   bound,
   br,
+  branchTable,
   brIf,
   label,
   loop,
   ret,
   set,
   unlikely,
+  UNREACHABLE,
   when,
   type Expr,
   type FunctionSignature,
@@ -31,7 +33,8 @@ import {
 import { ModuleBuilder, type MemoryLimits } from '../wasm/module.js';
 import { i32, i64 } from '../wasm/ops.js';
 import { FLAGS_GLOBAL } from '../riscv/float/format.js';
-import { JUMP_CACHE_ENTRIES } from '../riscv/derived.js';
+import { JUMP } from '../riscv/derived.js';
+import { jumpOffset } from '../riscv/interpreter/compiled-entry.js';
 import { hartOffset } from '../riscv/hart-state.js';
 import type { FrameAddresses } from '../riscv/semantics/access-frame.js';
 import { calleesOf } from './callees.js';
@@ -53,6 +56,9 @@ export interface CompiledRegion {
   /** Steps that must be left for an entry to be worth entering, by entry pc. */
   readonly minimumBudget: ReadonlyMap<bigint, number>;
 }
+
+/** From so many entries on a table is faster than comparing one after the other. */
+const TABLE_MIN = 4;
 
 /** Where a branch to a block goes: a label, and a selector where several blocks share it. */
 interface Target {
@@ -169,11 +175,20 @@ class RegionEmitter {
   private dispatch(heads: readonly bigint[]): readonly Stmt[] {
     const { frame } = this;
     const last = heads.length - 1;
+    if (heads === this.region.entries && heads.length >= TABLE_MIN) {
+      // Entries are numbered from 0 in this order.
+      const cases = heads.map((head) => [br(this.labelOf(head))]);
+      return [branchTable(frame.selector, cases, [UNREACHABLE])];
+    }
     return heads.map((head, index) => {
-      const { label: target } = present(this.targets.get(head), 'target of an entry');
+      const target = this.labelOf(head);
       if (index === last) return br(target);
       return brIf(target, i32.eq(frame.selector, i32.const(this.numberOf(head))));
     });
+  }
+
+  private labelOf(head: bigint): Label {
+    return present(this.targets.get(head), 'target of an entry').label;
   }
 
   private numberOf(pc: bigint): number {
@@ -259,18 +274,16 @@ class RegionEmitter {
     cache: { readonly jumpCache: number; readonly functionIndex: number },
   ): readonly Stmt[] {
     const { frame } = this;
-    const index = i32.and(
-      i32.shl(i32.wrap(frame.target), i32.const(3)),
-      i32.const((JUMP_CACHE_ENTRIES - 1) << 4),
-    );
+    const { jumpCache, functionIndex } = cache;
     const hit = i32.and(
-      i64.eq(i64.load(frame.entry, cache.jumpCache), frame.target),
-      i32.eq(i32.load(frame.entry, cache.jumpCache + 8), i32.const(cache.functionIndex)),
+      i64.eq(i64.load(frame.entry, jumpCache + JUMP.pc), frame.target),
+      i32.eq(i32.load(frame.entry, jumpCache + JUMP.function), i32.const(functionIndex)),
     );
+    const selector = i32.load(frame.entry, jumpCache + JUMP.selector);
     const store = i64.store(i32.const(0), frame.target, frame.address.hart + hartOffset('pc'));
     return [
-      set(frame.entry, index),
-      when(hit, [set(frame.selector, i32.load(frame.entry, cache.jumpCache + 12)), br(top)]),
+      set(frame.entry, jumpOffset(frame.target)),
+      when(hit, [set(frame.selector, selector), br(top)]),
       store,
     ];
   }

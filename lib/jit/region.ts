@@ -2,8 +2,10 @@
  * Finds the region of guest code that is worth compiling around a hot place.
  *
  * A region is a set of basic blocks reached from its start along branches, direct jumps and direct
- * calls, over a few pages. It may be entered at its start and at the places behind its calls. Its
- * code is valid while every page it came from is mapped as it was; the compiler checks that.
+ * calls, over a few pages, and around instructions that the hart carries out itself. It may be
+ * entered at its start, behind its calls and behind such instructions, and, if it jumps through a
+ * register, at places of its pages that were jumped to often. Its code is valid while every page it
+ * came from is mapped as it was; the compiler checks that.
  */
 
 import type { Decoded } from '../riscv/decode.js';
@@ -44,6 +46,14 @@ export interface Region {
 /** Decodes the instruction at a virtual address, or null where the region must end. */
 export type Decoder = (pc: bigint) => Decoded | null;
 
+/** What is known of the guest's code beside its bytes. */
+export interface CodeProfile {
+  /** Places that were jumped to often, on the pages that were decoded from so far. */
+  readonly jumpTargets: () => readonly bigint[];
+}
+
+const NO_PROFILE: CodeProfile = { jumpTargets: () => [] };
+
 type Found = ReadonlyMap<bigint, RegionInstruction>;
 
 const isSystem = (decoded: Decoded): boolean => {
@@ -51,20 +61,38 @@ const isSystem = (decoded: Decoded): boolean => {
   return extension === 'Zicsr' || extension === 'Priv';
 };
 
+/** Control does not come back behind these. */
+const isReturn = ({ instruction }: Decoded): boolean =>
+  instruction.name === 'mret' || instruction.name === 'sret' || instruction.name === 'ebreak';
+
+/** A jump or call through a register, but no return: `ra` and `t0` are the link registers. */
+const isComputed = ({ instruction, rd, rs1 }: Decoded): boolean =>
+  flowOf(instruction) === 'jump' && !(rd === 0 && (rs1 === 1 || rs1 === 5));
+
 const after = (entry: RegionInstruction): bigint =>
   BigInt.asUintN(64, entry.pc + BigInt(entry.decoded.bytes));
 const targetOf = (entry: RegionInstruction): bigint =>
   BigInt.asUintN(64, entry.pc + BigInt(entry.decoded.imm));
 
 /** The region around `start`, or null if nothing there can be compiled. */
-export function discoverRegion(start: bigint, decode: Decoder): Region | null {
+export function discoverRegion(
+  start: bigint,
+  decode: Decoder,
+  profile: CodeProfile = NO_PROFILE,
+): Region | null {
   const found = new Map<bigint, RegionInstruction>();
   const leaders = new Set([start]);
   const returnSites = new Set<bigint>();
-  const waiting = [start];
-  for (const leader of waiting) {
-    if (found.size >= REGION_INSTRUCTIONS_MAX) break;
-    explore(leader, { found, leaders, returnSites, waiting, decode });
+  const search: Search = { found, leaders, returnSites, waiting: [start], decode };
+  exploreAll(search);
+  if ([...found.values()].some(({ decoded }) => isComputed(decoded))) {
+    for (const target of profile.jumpTargets()) {
+      if (found.has(target)) continue;
+      returnSites.add(target);
+      leaders.add(target);
+      search.waiting.push(target);
+    }
+    exploreAll(search);
   }
   const blocks = new Map<bigint, Block>();
   for (const leader of leaders) {
@@ -83,6 +111,13 @@ interface Search {
   readonly decode: Decoder;
 }
 
+function exploreAll(search: Search): void {
+  for (const leader of search.waiting) {
+    if (search.found.size >= REGION_INSTRUCTIONS_MAX) break;
+    explore(leader, search);
+  }
+}
+
 /** Follows one straight run, noting where else control may go. */
 function explore(leader: bigint, search: Search): void {
   let pc = leader;
@@ -92,8 +127,15 @@ function explore(leader: bigint, search: Search): void {
   };
   while (!search.found.has(pc) && search.found.size < REGION_INSTRUCTIONS_MAX) {
     const decoded = search.decode(pc);
-    if (decoded === null || isSystem(decoded)) return;
+    if (decoded === null) return;
     const entry = { pc, decoded };
+    if (isSystem(decoded)) {
+      if (pc !== leader && !isReturn(decoded)) {
+        search.returnSites.add(after(entry));
+        reach(after(entry));
+      }
+      return;
+    }
     search.found.set(pc, entry);
     const links = decoded.rd !== 0;
     switch (flowOf(decoded.instruction)) {

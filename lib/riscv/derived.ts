@@ -43,10 +43,24 @@ export const CODE_PAGES = 1024;
 /** Slots for one instruction that crosses a page, decoded anew each time it is met. */
 export const CROSS_SLOT_COUNT = 8;
 
-/** Jump cache of compiled code: {pc i64, function i32, entry i32}, direct-mapped by pc. */
+/** Jump cache of compiled code: where a region is entered for a pc, direct-mapped by pc. */
 export const JUMP_CACHE_ENTRIES = 4096;
+export const JUMP_BYTES = 32;
+/** Fields of its entries: byte offsets. */
+export const JUMP = {
+  pc: 0,
+  /** Place of the region's function in the table, and its entry number. */
+  function: 8,
+  selector: 12,
+  /** Value of the mailbox's epoch for which the entry was found good; 0 for none. */
+  epoch: 16,
+  /** Steps that must be left. */
+  minimumBudget: 20,
+} as const;
 /** Times a jump target is met before it is worth compiling, counted by slot address. */
 export const HEAT_COUNTERS = 65536;
+/** Byte offset of the counter of a slot among the counters. */
+export const heatCounter = (slot: number): number => (slot >>> 2) & ((HEAT_COUNTERS - 1) << 1);
 /** Places where compiled code can be entered; see `ENTRY`. */
 export const REGION_ENTRIES = 16384;
 export const ENTRY_BYTES = 32;
@@ -94,7 +108,7 @@ export function hartDerivedRegions(hart: number): readonly DerivedRegion[] {
       bytes: (1 + ADDRESS_SPACES * SPACE_FETCH_CONTEXTS) * FETCH_CONTEXT_BYTES,
     },
     { name: `cross${hart}`, bytes: CROSS_SLOT_COUNT * SLOT_BYTES },
-    { name: `jump-cache${hart}`, bytes: JUMP_CACHE_ENTRIES * 16 },
+    { name: `jump-cache${hart}`, bytes: JUMP_CACHE_ENTRIES * JUMP_BYTES },
     { name: `heat${hart}`, bytes: HEAT_COUNTERS * 2 },
     { name: `entries${hart}`, bytes: REGION_ENTRIES * ENTRY_BYTES },
     { name: `code${hart}`, bytes: CODE_PAGES * CODE_PAGE_BYTES },

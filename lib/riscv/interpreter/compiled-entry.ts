@@ -8,10 +8,13 @@
 
 import {
   br,
+  brIf,
   call,
   callIndirect,
   drop,
+  label,
   local,
+  loop,
   ret,
   set,
   unlikely,
@@ -22,7 +25,16 @@ import {
   type Stmt,
 } from '../../wasm/ir.js';
 import { i32, i64 } from '../../wasm/ops.js';
-import { ENTRY, ENTRY_BYTES, HEAT_COUNTERS, JUMP_CACHE_ENTRIES, SLOT_BYTES } from '../derived.js';
+import {
+  ENTRY,
+  ENTRY_BYTES,
+  HEAT_COUNTERS,
+  JUMP,
+  JUMP_BYTES,
+  JUMP_CACHE_ENTRIES,
+  SLOT_BYTES,
+} from '../derived.js';
+import { hartOffset } from '../hart-state.js';
 import { IMPORTS, ZERO } from '../semantics/access-frame.js';
 import { EXIT_RECHECK, type Frame } from './frame.js';
 import { OP_PAGE_END } from './slots.js';
@@ -48,6 +60,13 @@ export function countHeat(frame: Frame, slot: Expr<'i32'>): readonly Stmt[] {
       drop(call('i32', IMPORTS.hot, [slot])),
     ]),
   ];
+}
+
+/** Byte offset of the jump cache's entry for a pc. */
+export function jumpOffset(pc: Expr<'i64'>): Expr<'i32'> {
+  const shift = Math.log2(JUMP_BYTES) - 1;
+  const mask = (JUMP_CACHE_ENTRIES - 1) * JUMP_BYTES;
+  return i32.and(i32.shl(i32.wrap(pc), i32.const(shift)), i32.const(mask));
 }
 
 /** The case of OP_COMPILED. */
@@ -78,24 +97,44 @@ export function compiledCase(frame: Frame): readonly Stmt[] {
 
 function enterRegion(frame: Frame, place: Local<'i32'>): readonly Stmt[] {
   const field = (name: keyof typeof ENTRY): Expr<'i32'> => i32.load(place, ENTRY[name]);
+  const { jumpCache } = frame.address;
   const pc = local('i64');
-  const cached = local('i32');
+  const jump = local('i32');
+  const chain = label();
+  const jumpField = (name: keyof typeof JUMP): Expr<'i32'> =>
+    i32.load(jump, jumpCache + JUMP[name]);
+  const call = callIndirect('i32', REGION, {
+    index: jumpField('function'),
+    args: [jumpField('selector')],
+  });
   return [
-    // Indirect jumps inside the region find it again by the jump cache.
+    // Whoever jumps here next finds the region by the jump cache.
     set(pc, frame.pc),
-    set(
-      cached,
-      i32.and(i32.shl(i32.wrap(pc), i32.const(3)), i32.const((JUMP_CACHE_ENTRIES - 1) << 4)),
+    set(jump, jumpOffset(pc)),
+    i64.store(jump, pc, jumpCache + JUMP.pc),
+    ...(['function', 'selector', 'epoch', 'minimumBudget'] as const).map((name) =>
+      i32.store(jump, field(name), jumpCache + JUMP[name]),
     ),
-    i64.store(cached, pc, frame.address.jumpCache),
-    i32.store(cached, field('function'), frame.address.jumpCache + 8),
-    i32.store(cached, field('selector'), frame.address.jumpCache + 12),
     frame.storeBudget(),
-    set(
-      frame.status,
-      callIndirect('i32', REGION, { index: field('function'), args: [field('selector')] }),
-    ),
-    set(frame.budget, i32.load(ZERO, frame.mailbox('budgetLeft'))),
+    loop(chain, [
+      set(frame.status, call),
+      set(frame.budget, i32.load(ZERO, frame.mailbox('budgetLeft'))),
+      // A region that is left for another one is followed without a look at slots.
+      when(i32.eqz(frame.status), [
+        set(pc, i64.load(ZERO, frame.address.hart + hartOffset('pc'))),
+        set(jump, jumpOffset(pc)),
+        brIf(
+          chain,
+          i32.and(
+            i32.and(
+              i64.eq(i64.load(jump, jumpCache + JUMP.pc), pc),
+              i32.eq(jumpField('epoch'), i32.load(ZERO, frame.mailbox('epoch'))),
+            ),
+            i32.geS(frame.budget, jumpField('minimumBudget')),
+          ),
+        ),
+      ]),
+    ]),
     unlikely(i32.eq(frame.status, i32.const(REGION_RECHECK)), [
       frame.saveFlags(),
       ret(i32.const(EXIT_RECHECK)),

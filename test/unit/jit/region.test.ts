@@ -7,9 +7,19 @@ import test from 'ava';
 import { REGION_INSTRUCTIONS_MAX } from '../../../lib/jit/region.js';
 import { regionOf } from '../../support/region.js';
 
-test('a region ends before instructions that the hart carries out', (t) => {
-  const region = regionOf('addi a0,a0,1\n  csrr a1,instret\n  addi a0,a0,2');
-  t.is(region.instructionCount, 1);
+test('what the hart carries out is left out of a region, which is entered again behind it', (t) => {
+  const region = regionOf('addi a0,a0,1\n  csrr a1,instret\n  addi a0,a0,2\n  ebreak');
+  t.is(region.instructionCount, 2);
+  t.deepEqual(
+    region.entries.map((pc) => pc - region.start),
+    [0n, 8n],
+  );
+});
+
+test('nothing behind a return from a trap belongs to a region', (t) => {
+  for (const name of ['mret', 'sret', 'ebreak']) {
+    t.is(regionOf(`addi a0,a0,1\n  ${name}\n  addi a0,a0,2`).instructionCount, 1);
+  }
 });
 
 test('the place behind a call is an entry', (t) => {
