@@ -21,8 +21,8 @@ export interface HartCounters {
   timerChanged(): void;
 }
 
-/** `recheck`: interrupts, privilege rules or translation may have changed. */
-export type CsrEffect = 'none' | 'recheck' | 'illegal';
+/** `recheck`: interrupts or privilege rules may have changed; `remapped`: code addresses. */
+export type CsrEffect = 'none' | 'recheck' | 'remapped' | 'illegal';
 
 const STATUS_WRITABLE =
   MSTATUS.SIE |
@@ -282,10 +282,7 @@ export class CsrFile {
     this.put('mstatus', next);
     const changed = old ^ next;
     if ((changed & MSTATUS.MXR) !== 0n) this.mmu.flush();
-    if ((changed & CONTEXT_BITS) !== 0n) {
-      this.mmu.updateContext();
-      return 'recheck';
-    }
+    if ((changed & CONTEXT_BITS) !== 0n) this.mmu.updateContext();
     // Most writes only turn interrupts off, or on while none is pending.
     const enabled = (changed & next & (MSTATUS.SIE | MSTATUS.MIE)) !== 0n;
     const waiting = pendingInterrupts(this.block) & this.word('mie');
@@ -318,6 +315,6 @@ export class CsrFile {
     if (mode !== 0n && mode !== 8n && mode !== 9n) return 'none';
     this.put('satp', value & ~(0xffffn << 44n));
     this.mmu.updateContext();
-    return 'recheck';
+    return 'remapped';
   }
 }

@@ -21,7 +21,7 @@ import { Mmu } from './mmu.js';
 import { Pmp } from './pmp.js';
 import { MACHINE, MSTATUS } from './privilege.js';
 import type { CompilerOptions, RegionCompiler } from './region-port.js';
-import { enterTrap, nextInterrupt, type TrapCause } from './trap.js';
+import { enterTrap, interruptPossible, nextInterrupt, type TrapCause } from './trap.js';
 
 /** What the hart needs of the machine around it. */
 export interface HartPorts {
@@ -372,13 +372,6 @@ export class Hart {
     const delta = (((ticks - this.get('timeBase')) << 32n) + rate - 1n) / rate;
     return Number(this.get('timeStep') + delta);
   }
-}
-
-/** A cheap necessary condition for `nextInterrupt`: all interrupts have codes below 32. */
-function interruptPossible(block: WordBlock): boolean {
-  const { halves } = block;
-  const pending = (halves[HART_WORD.mipSoftware * 2] ?? 0) | (halves[HART_WORD.mipLines * 2] ?? 0);
-  return (pending & (halves[HART_WORD.mie * 2] ?? 0)) !== 0;
 }
 
 /** The part of `WebAssembly.Memory` used here; the zone has no DOM types. */

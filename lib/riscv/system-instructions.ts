@@ -9,12 +9,19 @@ import {
   STATUS_DONE,
   STATUS_LEAVE,
   STATUS_REDIRECTED,
+  STATUS_RESUME,
   STATUS_TRAP,
 } from './semantics/access-frame.js';
+import { NOT_QUICK, QuickCsr } from './quick-csr.js';
 import type { HartImports } from './interpreter/instance.js';
 import type { Mmu } from './mmu.js';
 import { EXCEPTION, MACHINE, MSTATUS, SUPERVISOR } from './privilege.js';
-import { pendingInterrupts, returnFromMachine, returnFromSupervisor } from './trap.js';
+import {
+  interruptPossible,
+  pendingInterrupts,
+  returnFromMachine,
+  returnFromSupervisor,
+} from './trap.js';
 
 const ECALL = 0x00000073;
 const EBREAK = 0x00100073;
@@ -29,6 +36,7 @@ export class SystemInstructions {
   private readonly csr: CsrFile;
   private readonly raise: (code: number, value: bigint) => void;
   private readonly instructionBits: () => bigint;
+  private readonly quick: QuickCsr;
 
   constructor(parts: {
     readonly block: WordBlock;
@@ -42,6 +50,7 @@ export class SystemInstructions {
     this.csr = parts.csr;
     this.raise = parts.raise;
     this.instructionBits = parts.instructionBits;
+    this.quick = new QuickCsr(parts.block, parts.mmu);
   }
 
   imports(): Pick<HartImports, 'system' | 'fpuAccess' | 'illegal'> {
@@ -53,7 +62,10 @@ export class SystemInstructions {
   }
 
   private execute(word: number): number {
-    if (word !== C_EBREAK && ((word >>> 12) & 7) !== 0) return this.accessCsr(word);
+    if (word !== C_EBREAK && ((word >>> 12) & 7) !== 0) {
+      const status = this.quick.access(word);
+      return status === NOT_QUICK ? this.accessCsr(word) : status;
+    }
     switch (word) {
       case ECALL: {
         const privilege = this.privilege();
@@ -99,6 +111,11 @@ export class SystemInstructions {
       if (effect === 'illegal') return this.illegal(word);
     }
     if (rd !== 0) this.block.set(rd, BigInt.asUintN(64, old));
+    if (effect === 'remapped') {
+      // The next instruction is fetched anew; Zicsr instructions have four bytes.
+      this.block.set(HART_WORD.pc, BigInt.asUintN(64, this.block.get(HART_WORD.pc) + 4n));
+      return STATUS_RESUME;
+    }
     return effect === 'recheck' ? STATUS_LEAVE : STATUS_DONE;
   }
 
@@ -115,15 +132,19 @@ export class SystemInstructions {
     const privilege = this.privilege();
     if (privilege < SUPERVISOR || (privilege === SUPERVISOR && trapped)) return this.illegal(word);
     returnFromSupervisor(this.block);
-    this.mmu.updateContext();
-    return STATUS_REDIRECTED;
+    return this.afterReturn();
   }
 
   private machineReturn(word: number): number {
     if (this.privilege() < MACHINE) return this.illegal(word);
     returnFromMachine(this.block);
+    return this.afterReturn();
+  }
+
+  /** Only where an interrupt may have been enabled the hart must look. */
+  private afterReturn(): number {
     this.mmu.updateContext();
-    return STATUS_REDIRECTED;
+    return interruptPossible(this.block) ? STATUS_REDIRECTED : STATUS_RESUME;
   }
 
   /** In U mode WFI is illegal here, and in S mode with TW (privileged specification, 3.3.3). */

@@ -7,7 +7,15 @@ import { HART_WORD, type HartField } from './hart-state.js';
 import type { WordBlock } from '../memory/word-block.js';
 import { INTERRUPT_PRIORITY, MACHINE, MSTATUS, SUPERVISOR, USER } from './privilege.js';
 
-const INTERRUPT_BIT = 1n << 63n;
+const INTERRUPT_BIT = 0x80000000;
+/** Bits of the low half of mstatus. */
+const SIE = 1 << 1;
+const MIE = 1 << 3;
+const SPIE = 1 << 5;
+const MPIE = 1 << 7;
+const SPP = 1 << 8;
+const MPP = 3 << 11;
+const MPRV = 1 << 17;
 
 export interface TrapCause {
   readonly interrupt: boolean;
@@ -16,69 +24,93 @@ export interface TrapCause {
 }
 
 const get = (block: WordBlock, field: HartField): bigint => block.get(HART_WORD[field]);
-const put = (block: WordBlock, field: HartField, value: bigint): void =>
-  block.set(HART_WORD[field], value);
 
 /** Takes a trap at the present pc: saves it, changes privilege, goes to the handler. */
 export function enterTrap(block: WordBlock, cause: TrapCause): void {
-  const privilege = Number(get(block, 'privilege'));
-  const delegated = get(block, cause.interrupt ? 'mideleg' : 'medeleg');
-  const toSupervisor = privilege <= SUPERVISOR && ((delegated >> BigInt(cause.code)) & 1n) === 1n;
-  const xcause = BigInt(cause.code) | (cause.interrupt ? INTERRUPT_BIT : 0n);
-  const status = get(block, 'mstatus');
+  const { halves } = block;
+  const privilege = lowOf(halves, 'privilege');
+  const delegated = lowOf(halves, cause.interrupt ? 'mideleg' : 'medeleg');
+  const toSupervisor = privilege <= SUPERVISOR && ((delegated >>> cause.code) & 1) === 1;
+  const status = lowOf(halves, 'mstatus');
   if (toSupervisor) {
-    put(block, 'sepc', get(block, 'pc'));
-    put(block, 'scause', xcause);
-    put(block, 'stval', cause.value);
-    const enabled = (status & MSTATUS.SIE) !== 0n;
-    let next = status & ~(MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP);
-    if (enabled) next |= MSTATUS.SPIE;
-    if (privilege === SUPERVISOR) next |= MSTATUS.SPP;
-    put(block, 'mstatus', next);
-    put(block, 'privilege', BigInt(SUPERVISOR));
-    put(block, 'pc', vectorAddress(get(block, 'stvec'), cause));
+    copyWord(halves, 'pc', 'sepc');
+    putWord(halves, 'scause', cause.code, cause.interrupt ? INTERRUPT_BIT : 0);
+    block.set(HART_WORD.stval, cause.value);
+    let next = status & ~(SIE | SPIE | SPP);
+    if ((status & SIE) !== 0) next |= SPIE;
+    if (privilege === SUPERVISOR) next |= SPP;
+    halves[HART_WORD.mstatus * 2] = next;
+    putWord(halves, 'privilege', SUPERVISOR, 0);
+    goToVector(halves, 'stvec', cause);
   } else {
-    put(block, 'mepc', get(block, 'pc'));
-    put(block, 'mcause', xcause);
-    put(block, 'mtval', cause.value);
-    const enabled = (status & MSTATUS.MIE) !== 0n;
-    let next = status & ~(MSTATUS.MIE | MSTATUS.MPIE | MSTATUS.MPP);
-    if (enabled) next |= MSTATUS.MPIE;
-    next |= BigInt(privilege) << 11n;
-    put(block, 'mstatus', next);
-    put(block, 'privilege', BigInt(MACHINE));
-    put(block, 'pc', vectorAddress(get(block, 'mtvec'), cause));
+    copyWord(halves, 'pc', 'mepc');
+    putWord(halves, 'mcause', cause.code, cause.interrupt ? INTERRUPT_BIT : 0);
+    block.set(HART_WORD.mtval, cause.value);
+    let next = status & ~(MIE | MPIE | MPP);
+    if ((status & MIE) !== 0) next |= MPIE;
+    halves[HART_WORD.mstatus * 2] = next | (privilege << 11);
+    putWord(halves, 'privilege', MACHINE, 0);
+    goToVector(halves, 'mtvec', cause);
   }
-  put(block, 'traps', get(block, 'traps') + 1n);
-  put(block, 'reservation', 0n);
+  const traps = lowOf(halves, 'traps') + 1;
+  halves[HART_WORD.traps * 2] = traps;
+  if (traps === 2 ** 32) {
+    halves[HART_WORD.traps * 2 + 1] = (halves[HART_WORD.traps * 2 + 1] ?? 0) + 1;
+  }
+  putWord(halves, 'reservation', 0, 0);
 }
 
-function vectorAddress(vector: bigint, cause: TrapCause): bigint {
-  const base = vector & ~3n;
-  return cause.interrupt && (vector & 1n) === 1n ? base + 4n * BigInt(cause.code) : base;
+/** Vectored mode (bit 0) spreads interrupts, not exceptions; bit 1 is reserved. */
+function goToVector(halves: Uint32Array, field: 'stvec' | 'mtvec', cause: TrapCause): void {
+  const low = lowOf(halves, field);
+  const high = halves[HART_WORD[field] * 2 + 1] ?? 0;
+  const offset = cause.interrupt && (low & 1) === 1 ? 4 * cause.code : 0;
+  const sum = ((low & ~3) >>> 0) + offset;
+  putWord(halves, 'pc', sum, sum >= 2 ** 32 ? high + 1 : high);
 }
 
 export function returnFromSupervisor(block: WordBlock): void {
-  const status = get(block, 'mstatus');
-  const toSupervisor = (status & MSTATUS.SPP) !== 0n;
-  let next = status & ~(MSTATUS.SIE | MSTATUS.SPP | MSTATUS.MPRV);
-  if ((status & MSTATUS.SPIE) !== 0n) next |= MSTATUS.SIE;
-  put(block, 'mstatus', next | MSTATUS.SPIE);
-  put(block, 'privilege', BigInt(toSupervisor ? SUPERVISOR : USER));
-  put(block, 'pc', get(block, 'sepc'));
-  put(block, 'reservation', 0n);
+  const { halves } = block;
+  const status = lowOf(halves, 'mstatus');
+  let next = status & ~(SIE | SPP | MPRV);
+  if ((status & SPIE) !== 0) next |= SIE;
+  halves[HART_WORD.mstatus * 2] = next | SPIE;
+  putWord(halves, 'privilege', (status & SPP) !== 0 ? SUPERVISOR : USER, 0);
+  copyWord(halves, 'sepc', 'pc');
+  putWord(halves, 'reservation', 0, 0);
 }
 
 export function returnFromMachine(block: WordBlock): void {
-  const status = get(block, 'mstatus');
-  const previous = (status & MSTATUS.MPP) >> 11n;
-  let next = status & ~(MSTATUS.MIE | MSTATUS.MPP);
-  if ((status & MSTATUS.MPIE) !== 0n) next |= MSTATUS.MIE;
-  if (previous !== BigInt(MACHINE)) next &= ~MSTATUS.MPRV;
-  put(block, 'mstatus', next | MSTATUS.MPIE);
-  put(block, 'privilege', previous);
-  put(block, 'pc', get(block, 'mepc'));
-  put(block, 'reservation', 0n);
+  const { halves } = block;
+  const status = lowOf(halves, 'mstatus');
+  const previous = (status & MPP) >>> 11;
+  let next = status & ~(MIE | MPP);
+  if ((status & MPIE) !== 0) next |= MIE;
+  if (previous !== MACHINE) next &= ~MPRV;
+  halves[HART_WORD.mstatus * 2] = next | MPIE;
+  putWord(halves, 'privilege', previous, 0);
+  copyWord(halves, 'mepc', 'pc');
+  putWord(halves, 'reservation', 0, 0);
+}
+
+function lowOf(halves: Uint32Array, field: HartField): number {
+  return halves[HART_WORD[field] * 2] ?? 0;
+}
+
+function putWord(halves: Uint32Array, field: HartField, low: number, high: number): void {
+  halves[HART_WORD[field] * 2] = low;
+  halves[HART_WORD[field] * 2 + 1] = high;
+}
+
+function copyWord(halves: Uint32Array, from: HartField, to: HartField): void {
+  putWord(halves, to, lowOf(halves, from), halves[HART_WORD[from] * 2 + 1] ?? 0);
+}
+
+/** A cheap necessary condition for `nextInterrupt`: all interrupts have codes below 32. */
+export function interruptPossible(block: WordBlock): boolean {
+  const { halves } = block;
+  const pending = lowOf(halves, 'mipSoftware') | lowOf(halves, 'mipLines');
+  return (pending & lowOf(halves, 'mie')) !== 0;
 }
 
 /** mip as software reads it. */

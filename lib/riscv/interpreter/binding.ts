@@ -196,6 +196,8 @@ export class InterpreterBinding implements Binding {
       frame.saveFlags(),
       frame.slowCall(IMPORTS.system, [frame.low, i32.load(frame.slot, 4)]),
       frame.loadFlags(),
+      // A write of mstatus may have chosen another context.
+      set(frame.dataContext, i32.load(ZERO, frame.mailbox('dataContext'))),
       when(frame.status, this.afterSystem()),
     ];
   }

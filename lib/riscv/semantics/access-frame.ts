@@ -14,6 +14,8 @@ import type { MAILBOX } from '../derived.js';
 export const STATUS_DONE = 0;
 /** A trap was taken: pc holds the handler's address. */
 export const STATUS_TRAP = 1;
+/** Done; pc holds where to go on, and there is nothing else to look at. */
+export const STATUS_RESUME = STATUS_TRAP;
 /** Done, but leave generated code behind this instruction. */
 export const STATUS_LEAVE = 2;
 /** Done, and pc already holds where to go on. */
