@@ -22,6 +22,7 @@ import {
 import { HART_WORD } from '../riscv/hart-state.js';
 import { OP_COMPILED, OP_UNDECODED } from '../riscv/interpreter/slots.js';
 import type { HartInternals, RegionCompiler } from '../riscv/region-port.js';
+import type { VirtualAddress } from '../riscv/translation-cache.js';
 import { compileRegion, REGION_FUNCTION } from './region-module.js';
 import { UNOBSERVED, type RegionObserver, type RegionStatistics } from './region-observer.js';
 import { discoverRegion, REGION_PAGES_MAX, type Region } from './region.js';
@@ -73,6 +74,8 @@ export class RegionCache implements RegionCompiler {
   private readonly byEntry = new Map<number, LiveRegion>();
   private readonly byPage = new Map<number, Set<LiveRegion>>();
   private readonly pageDrops = new Map<number, number>();
+  /** Live regions by virtual page number: how many. */
+  private readonly coverage = new Map<number, number>();
   private freeEntries: number[] = [];
   private nextEntry = 0;
   private nextFunction = 1;
@@ -134,6 +137,10 @@ export class RegionCache implements RegionCompiler {
     for (const region of [...regions]) this.drop(region);
     this.observer.changed(this.statistics);
     return true;
+  }
+
+  covers({ low, high }: VirtualAddress): boolean {
+    return this.coverage.has(pageNumber(low, high));
   }
 
   clear(): void {
@@ -240,6 +247,7 @@ export class RegionCache implements RegionCompiler {
       this.byEntry.set(place.number, live);
     }
     for (const page of pages) {
+      this.cover(page, 1);
       const regions = this.byPage.get(page.ramPage) ?? new Set();
       regions.add(live);
       this.byPage.set(page.ramPage, regions);
@@ -326,6 +334,13 @@ export class RegionCache implements RegionCompiler {
     );
   }
 
+  private cover({ virtualLow, virtualHigh }: MappedPage, change: 1 | -1): void {
+    const page = pageNumber(virtualLow, virtualHigh);
+    const count = (this.coverage.get(page) ?? 0) + change;
+    if (count === 0) this.coverage.delete(page);
+    else this.coverage.set(page, count);
+  }
+
   private drop(region: LiveRegion): void {
     const { view } = this.hart.memory;
     for (const { number, slot } of region.entries) {
@@ -338,10 +353,17 @@ export class RegionCache implements RegionCompiler {
       this.byEntry.delete(number);
       this.freeEntries.push(number);
     }
-    for (const page of region.pages) this.byPage.get(page.ramPage)?.delete(region);
+    for (const page of region.pages) {
+      this.cover(page, -1);
+      this.byPage.get(page.ramPage)?.delete(region);
+    }
     this.hart.table.set(region.functionIndex, null);
     this.statistics.live--;
     this.statistics.liveBytes -= region.moduleBytes;
     this.statistics.dropped++;
   }
+}
+
+function pageNumber(low: number, high: number): number {
+  return high * 2 ** 20 + (low >>> 12);
 }

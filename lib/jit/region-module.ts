@@ -154,14 +154,14 @@ class RegionEmitter {
         this.targets.set(head, { label: target, shared: node.heads.length > 1 });
       }
     }
-    let built: readonly Stmt[] = dispatch === null ? [] : this.dispatch(dispatch);
+    let built: Stmt[] = dispatch === null ? [] : [...this.dispatch(dispatch)];
     for (const [index, node] of nodes.entries()) {
       const target = labels[index];
       if (target !== null && target !== undefined) {
         built = [block(target, built)];
         for (const head of node.heads) this.restore(head, outer.get(head));
       }
-      built = [...built, ...this.node(node)];
+      built.push(...this.node(node));
     }
     return built;
   }

@@ -95,6 +95,7 @@ export class Hart {
       cleared: () => this.compiler?.clear(),
     };
     this.mmu.cache.onEpochsSpent = () => this.compiler?.clear();
+    this.mmu.hasCompiledCode = (at) => this.compiler?.covers(at) ?? false;
     this.afterRestore();
   }
 

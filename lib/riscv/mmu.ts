@@ -13,7 +13,7 @@ import { DATA_CONTEXTS, MAILBOX } from './derived.js';
 import { HART_WORD } from './hart-state.js';
 import { PAGE_DIRTY, PAGE_HAS_TABLES, PAGE_SPECIAL, type HartMemory } from './hart-memory.js';
 import type { Access, Pmp } from './pmp.js';
-import { MACHINE_CONTEXT, TranslationCache } from './translation-cache.js';
+import { MACHINE_CONTEXT, TranslationCache, type VirtualAddress } from './translation-cache.js';
 
 /** Exception codes (privileged specification, table 14). */
 const ACCESS_FAULT = { fetch: 1, read: 5, write: 7 } as const;
@@ -46,6 +46,8 @@ export class Mmu {
   /** By RAM page: bits 21 and up of the addresses that a last-level table there translates. */
   private readonly tableRegions: Float64Array;
   private context = MACHINE_CONTEXT;
+  /** Whether compiled code relies on what a virtual page is mapped to. */
+  hasCompiledCode: (at: VirtualAddress) => boolean = () => true;
 
   constructor(memory: HartMemory, pmp: Pmp) {
     this.memory = memory;
@@ -147,10 +149,13 @@ export class Mmu {
     }
     const index = (host - this.memory.hostOfPage(page)) >>> 3;
     const high = Math.floor(region / 2048);
-    this.cache.forgetPage({ low: ((region - high * 2048) << 21) | (index << 12), high });
+    const at = { low: ((region - high * 2048) << 21) | (index << 12), high };
+    this.cache.forgetPage(at);
     if ((old & X) === 0) return false;
-    this.cache.renewEpochs();
-    this.publishEpoch();
+    if (this.hasCompiledCode(at)) {
+      this.cache.renewEpochs();
+      this.publishEpoch();
+    }
     return true;
   }
 

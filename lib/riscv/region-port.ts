@@ -7,6 +7,7 @@ import type { MemoryLimits } from '../wasm/module.js';
 import type { CodeCache } from './code-cache.js';
 import type { HartMemory } from './hart-memory.js';
 import type { Mmu } from './mmu.js';
+import type { VirtualAddress } from './translation-cache.js';
 import type { FrameAddresses } from './semantics/access-frame.js';
 
 export interface RegionCompiler {
@@ -16,6 +17,8 @@ export interface RegionCompiler {
   validate(entry: number): boolean;
   /** The code of a RAM page changed. True if a region was dropped, which may be the one running. */
   dropPage(ramPage: number): boolean;
+  /** Whether a region has code at a virtual page. */
+  covers(at: VirtualAddress): boolean;
   /** Drops everything. */
   clear(): void;
 }

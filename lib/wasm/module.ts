@@ -17,6 +17,25 @@ export interface MemoryLimits {
   readonly maximumPages: number;
 }
 
+/** The encoding of a function type; equal types are one object. */
+type FunctionType = readonly number[];
+
+const knownTypes = new Map<string, FunctionType>();
+const typeOfSignature = new WeakMap<FunctionSignature, FunctionType>();
+
+function functionType(signature: FunctionSignature): FunctionType {
+  const known = typeOfSignature.get(signature);
+  if (known !== undefined) return known;
+  const results = signature.result === null ? [] : [TYPE_CODE[signature.result]];
+  const params = signature.params.map((type) => TYPE_CODE[type]);
+  const encoding = [0x60, params.length, ...params, results.length, ...results];
+  const key = encoding.join(',');
+  const type = knownTypes.get(key) ?? encoding;
+  knownTypes.set(key, type);
+  typeOfSignature.set(signature, type);
+  return type;
+}
+
 interface Defined {
   readonly signature: FunctionSignature;
   readonly params: readonly Local[];
@@ -25,7 +44,7 @@ interface Defined {
 }
 
 export class ModuleBuilder implements Resolver {
-  private readonly types: string[] = [];
+  private readonly types: FunctionType[] = [];
   private readonly imports: FunctionSignature[] = [];
   private readonly defined: Defined[] = [];
   private readonly functions = new Map<string, number>();
@@ -104,7 +123,7 @@ export class ModuleBuilder implements Resolver {
     const definedTypes = this.defined.map((entry) => this.typeIndex(entry.signature));
     out.section(1, (body) => {
       body.u32(this.types.length);
-      for (const type of this.types) body.raw(type.split(',').map(Number));
+      for (const type of this.types) body.raw(type);
     });
     out.section(2, (body) => this.writeImports(body, importTypes));
     out.section(3, (body) => {
@@ -140,12 +159,10 @@ export class ModuleBuilder implements Resolver {
   }
 
   typeIndex(signature: FunctionSignature): number {
-    const results = signature.result === null ? [] : [TYPE_CODE[signature.result]];
-    const params = signature.params.map((type) => TYPE_CODE[type]);
-    const key = [0x60, params.length, ...params, results.length, ...results].join(',');
-    const known = this.types.indexOf(key);
+    const type = functionType(signature);
+    const known = this.types.indexOf(type);
     if (known >= 0) return known;
-    this.types.push(key);
+    this.types.push(type);
     return this.types.length - 1;
   }
 

@@ -8,12 +8,15 @@ export class Writer {
   length = 0;
 
   u8(value: number): void {
-    if (this.length === this.bytes.length) {
-      const grown = new Uint8Array(this.bytes.length * 2);
-      grown.set(this.bytes);
-      this.bytes = grown;
-    }
+    if (this.length === this.bytes.length) this.reserve(1);
     this.bytes[this.length++] = value;
+  }
+
+  private reserve(count: number): void {
+    if (this.length + count <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + count));
+    grown.set(this.bytes);
+    this.bytes = grown;
   }
 
   /** Unsigned LEB128 of a value below 2^32. */
@@ -43,7 +46,7 @@ export class Writer {
   /** Signed LEB128 of a 64-bit value. */
   s64(value: bigint): void {
     let rest = BigInt.asIntN(64, value);
-    if (rest >= -0x40000000n && rest < 0x40000000n) {
+    if (rest >= -0x80000000n && rest < 0x80000000n) {
       this.s32(Number(rest));
       return;
     }
@@ -65,7 +68,9 @@ export class Writer {
   }
 
   raw(values: ArrayLike<number>): void {
-    for (let index = 0; index < values.length; index++) this.u8(values[index] ?? 0);
+    this.reserve(values.length);
+    this.bytes.set(values, this.length);
+    this.length += values.length;
   }
 
   /** A name: length in bytes, then ASCII. Names here are ours, so ASCII is asserted by the type. */
