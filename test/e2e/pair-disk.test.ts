@@ -17,12 +17,18 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { DISK_GUEST_BYTES, diskGuest, diskGuestContent } from '../support/disk-guest.js';
+import {
+  DISK_GUEST_BYTES,
+  DISK_GUEST_LINES,
+  diskGuest,
+  diskGuestContent,
+} from '../support/disk-guest.js';
 import { lockstep, LOCKSTEP } from '../support/lockstep-process.js';
-import { PairFixture, type NodeProcess } from '../support/pair.js';
+import { PairFixture, until, type ConsoleLog, type NodeProcess } from '../support/pair.js';
 
-/** Enough for a kill and a join in the middle on a quick machine. */
-const WRITES = 65_536;
+/** In one round; the guest makes the same writes again until it is told to end. */
+const WRITES = 16_384;
+const PATIENCE_MS = 120_000;
 
 interface Bench {
   readonly fixture: PairFixture;
@@ -41,7 +47,7 @@ function bench(t: ExecutionContext): Bench {
   const kernel = join(fixture.folder, 'guest.elf');
   const image = join(fixture.folder, 'base.img');
   const base = Buffer.alloc(DISK_GUEST_BYTES, 'an image to begin with; ');
-  writeFileSync(kernel, diskGuest(WRITES));
+  writeFileSync(kernel, diskGuest(WRITES, 'until-input'));
   writeFileSync(image, base);
   machine.push('--bios', 'none', '--kernel', kernel, '--memory', '2M', '--disk', image);
   // A death shows by its closed connection at once; silence on a busy machine is none.
@@ -66,13 +72,24 @@ function overlayOf(state: string): string {
   return join(state, `disks-${Math.max(...numbers)}`, 'disk-0.overlay');
 }
 
+/** Waits for as many lines as a round has: the disk has all of it then. */
+async function wholeRound(console: ConsoleLog): Promise<void> {
+  await console.line(console.lines.length + DISK_GUEST_LINES);
+}
+
 async function ended(t: ExecutionContext, ...nodes: readonly NodeProcess[]): Promise<void> {
-  for (const node of nodes) t.is(await node.exit(), 0, node.stderr.join('\n'));
+  for (const node of nodes) {
+    await until('the end of a node', () => node.child.exitCode !== null, PATIENCE_MS);
+    t.is(await node.exit(), 0, node.stderr.join('\n'));
+  }
 }
 
 test('after a clean end both disks hold what the guest wrote', async (t) => {
   const { fixture, model, diskOf } = bench(t);
   const { primary, backup } = await fixture.pair();
+  const console = await fixture.console([primary]);
+  await wholeRound(console);
+  console.send('q');
   await ended(t, primary, backup);
   t.true((await diskOf(1)).equals(model));
   t.true((await diskOf(2)).equals(model));
@@ -90,6 +107,10 @@ test('the primary dies in the middle of writing, twice: no byte is lost or doubl
   const lines = console.lines.length;
   await console.line(lines + 1);
   backup.signal('SIGKILL');
+  await third.heard('serves');
+  const ending = await fixture.console([third]);
+  await wholeRound(ending);
+  ending.send('q');
   await ended(t, third);
   t.true((await diskOf(3)).equals(model), 'the disk of the last primary');
 
@@ -107,7 +128,8 @@ test('a backup that dies while the machine is copied to it costs nothing; the ne
   const { fixture, model, diskOf } = bench(t);
   const primary = fixture.primary();
   const console = await fixture.console([primary], false);
-  await console.line(3);
+  // Far enough that a new backup is given a copy, and not the log from its beginning.
+  await console.line(100);
   const first = await fixture.backup([primary]);
   await first.heard('greeting -> loading');
   first.signal('SIGKILL');
@@ -118,6 +140,10 @@ test('a backup that dies while the machine is copied to it costs nothing; the ne
   const lines = console.lines.length;
   await console.line(lines);
   primary.signal('SIGKILL');
+  await second.heard('serves');
+  const ending = await fixture.console([second]);
+  await wholeRound(ending);
+  ending.send('q');
   await ended(t, second);
   t.true((await diskOf(3)).equals(model));
 });
@@ -130,6 +156,9 @@ test('a replica whose disk is damaged is found and stopped, and the primary goes
   spoil(overlayOf(state(2)));
   t.is(await backup.exit(), 9);
   await backup.heard('diverged');
+  const ending = await fixture.console([primary]);
+  await wholeRound(ending);
+  ending.send('q');
   await ended(t, primary);
   t.true((await diskOf(1)).equals(model));
 });
@@ -144,6 +173,10 @@ test('a host that can write no more ends its node, and the guest goes on on the 
   execFileSync('prlimit', limit);
   t.is(await primary.exit(), 11);
   t.regex(primary.stderr.join('\n'), /IO: cannot write .*disk-0\.overlay/);
+  await backup.heard('serves');
+  const ending = await fixture.console([backup]);
+  await wholeRound(ending);
+  ending.send('q');
   await ended(t, backup);
   t.true((await diskOf(2)).equals(model));
 });

@@ -17,9 +17,14 @@ const READ_STRIDE = 101;
 export const DISK_GUEST_BYTES = SPAN_SECTORS * 512 + REQUEST_BYTES;
 export const DISK_GUEST_LINES = 16;
 
-/** An ELF that makes `count` writes, a power of two; a line is printed 16 times. */
-export function diskGuest(count: number): Uint8Array {
-  const { bytes } = assemble(START + source(count, count / DISK_GUEST_LINES) + ROUTINES);
+/**
+ * An ELF that makes `count` writes, a power of two; a line is printed 16 times. `rounds` says
+ * whether it makes the same writes again and again, until a byte comes on its console.
+ */
+export function diskGuest(count: number, rounds: 'one' | 'until-input' = 'one'): Uint8Array {
+  const again = rounds === 'one' ? '' : AGAIN;
+  const program = START + source(count, count / DISK_GUEST_LINES, again) + ROUTINES;
+  const { bytes } = assemble(program);
   return elfOf({ segments: [[0x8000_0000n, bytes, 0x2_0000n]], symbols: [] });
 }
 
@@ -36,7 +41,7 @@ export function diskGuestContent(base: Uint8Array, count: number): Buffer {
   return disk;
 }
 
-function source(count: number, period: number): string {
+function source(count: number, period: number, again: string): string {
   return `
     li s7, 0
     li s8, 0
@@ -74,6 +79,7 @@ function source(count: number, period: number): string {
   next:
     li t0, ${count}
     bne s7,t0,loop
+    ${again}
     li a0, 4
     li t0, 0
     call place
@@ -186,4 +192,12 @@ const START = `
     sw t0,0x44(s0)
     li t0, 15
     sw t0,0x70(s0)
+`;
+
+/** Begins anew as long as the UART has no byte. */
+const AGAIN = `
+    li s7, 0
+    lbu t0,5(s1)
+    andi t0,t0,1
+    beqz t0,loop
 `;
