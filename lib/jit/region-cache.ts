@@ -24,7 +24,12 @@ import { OP_COMPILED, OP_UNDECODED } from '../riscv/interpreter/slots.js';
 import type { HartInternals, RegionCompiler } from '../riscv/region-port.js';
 import type { VirtualAddress } from '../riscv/translation-cache.js';
 import { compileRegion, REGION_FUNCTION } from './region-module.js';
-import { UNOBSERVED, type RegionObserver, type RegionStatistics } from './region-observer.js';
+import {
+  UNOBSERVED,
+  type RegionControl,
+  type RegionObserver,
+  type RegionStatistics,
+} from './region-observer.js';
 import { discoverRegion, REGION_PAGES_MAX, type Region } from './region.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
@@ -59,7 +64,7 @@ interface LiveRegion {
   misfits: number;
 }
 
-export class RegionCache implements RegionCompiler {
+export class RegionCache implements RegionCompiler, RegionControl {
   readonly statistics: RegionStatistics = {
     compiled: 0,
     dropped: 0,
@@ -79,12 +84,14 @@ export class RegionCache implements RegionCompiler {
   private freeEntries: number[] = [];
   private nextEntry = 0;
   private nextFunction = 1;
+  private readonly freeFunctions: number[] = [];
 
   /** `counting` is false only where its cost is measured; see `EngineOptions`. */
   constructor(hart: HartInternals, counting = true, observer: RegionObserver = UNOBSERVED) {
     this.hart = hart;
     this.counting = counting;
     this.observer = observer;
+    observer.created?.(this);
   }
 
   hot(slot: number): void {
@@ -148,6 +155,10 @@ export class RegionCache implements RegionCompiler {
     this.freeEntries = [];
     this.nextEntry = 0;
     this.forgetJumps();
+  }
+
+  get tableLength(): number {
+    return this.hart.table.length;
   }
 
   private pc(): bigint {
@@ -259,8 +270,9 @@ export class RegionCache implements RegionCompiler {
     this.observer.compiled?.({ region, bytes: compiled.bytes });
   }
 
+  /** A place in the table; those of dropped regions come again, so that it stays small. */
   private claimFunction(): number {
-    const index = this.nextFunction++;
+    const index = this.freeFunctions.pop() ?? this.nextFunction++;
     if (index >= this.hart.table.length) this.hart.table.grow(1024);
     return index;
   }
@@ -319,11 +331,13 @@ export class RegionCache implements RegionCompiler {
     view.setInt32(at + JUMP.epoch, 0, true);
   }
 
+  /** The number of a dropped region's function is given to another. */
   private forgetJump(pc: bigint, functionIndex: number): void {
     const at = this.jumpAddress(pc);
     const { view } = this.hart.memory;
     if (view.getInt32(at + JUMP.function, true) !== functionIndex) return;
     view.setBigUint64(at + JUMP.pc, 0n, true);
+    view.setInt32(at + JUMP.function, 0, true);
     view.setInt32(at + JUMP.epoch, 0, true);
   }
 
@@ -358,6 +372,7 @@ export class RegionCache implements RegionCompiler {
       this.byPage.get(page.ramPage)?.delete(region);
     }
     this.hart.table.set(region.functionIndex, null);
+    this.freeFunctions.push(region.functionIndex);
     this.statistics.live--;
     this.statistics.liveBytes -= region.moduleBytes;
     this.statistics.dropped++;

@@ -32,6 +32,16 @@ export interface RegionObserver {
   /** A region was compiled or dropped. */
   changed(statistics: Readonly<RegionStatistics>): void;
   compiled?(module: CompiledModule): void;
+  /** Called once, before anything is compiled. */
+  created?(control: RegionControl): void;
+}
+
+/** For those who test that the cache leaves no trace, and that it has an end. */
+export interface RegionControl {
+  /** Drops every region, as a full cache does; only while the hart does not run. */
+  clear(): void;
+  /** Length of the table of functions. */
+  readonly tableLength: number;
 }
 
 /** Watches nothing, and knows no time. */

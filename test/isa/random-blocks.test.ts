@@ -10,23 +10,27 @@
  */
 
 import test, { type ExecutionContext } from 'ava';
-import type { EngineOptions } from '../../lib/machine/engine.js';
 import { findQemu } from '../support/qemu.js';
-import { makeBlock, type Block } from './differential/block.js';
+import type { Block } from './differential/block.js';
 import {
   explainDifference,
   findDifference,
   type Campaign,
   type Contestant,
 } from './differential/campaign.js';
-import { PLAIN, randomEnvironment } from './differential/environment.js';
-import { buildImage, resultOf } from './differential/image.js';
-import { runOnLockstep } from './differential/lockstep-runner.js';
-import { runOnQemu } from './differential/qemu-runner.js';
-import { RESULT_TRAPS } from './differential/runtime.js';
-
-/** Blocks in machine mode, or in random privileges behind random page tables. */
-type Setting = 'machine mode' | 'translated';
+import {
+  BLOCKS_PER_IMAGE,
+  COMPILED,
+  countInside,
+  INTERPRETED,
+  makeBlocks,
+  blocksFromStates,
+  qemuContestant,
+  SETTINGS,
+  UNITS_PER_BLOCK,
+  type Setting,
+} from './differential/contestants.js';
+import { buildImage } from './differential/image.js';
 
 const SEED = Number(process.env['LOCKSTEP_ISA_SEED'] ?? 20_000_000);
 const BLOCKS = Number(process.env['LOCKSTEP_ISA_BLOCKS'] ?? 18_000);
@@ -36,49 +40,11 @@ const COMPILED_BLOCKS: Readonly<Record<Setting, number>> = {
   translated: Math.ceil(BLOCKS / 24),
 };
 const TRANSLATED_BLOCKS = Math.ceil(BLOCKS / 9);
-const UNITS_PER_BLOCK = 64;
-/** So many fit in the test's memory, with their page tables and results. */
-const BLOCKS_PER_IMAGE: Readonly<Record<Setting, number>> = {
-  'machine mode': 4500,
-  translated: 1500,
-};
 const PROMISED_INSTRUCTIONS = 1_000_000n;
-/** Instructions of the test's trap entry, rounded up. */
-const INSTRUCTIONS_PER_TRAP = 48n;
-
-const INTERPRETER: EngineOptions = { engine: 'interpreter', hotAfter: 1 };
-/** Every jump target is compiled when it is met the first time. */
-const COMPILER: EngineOptions = { engine: 'compiler', hotAfter: 1 };
+/** States that a compiled block is run from. */
+const COMPILED_STATES = 8;
 /** The first round compiles, the second runs compiled code, the third finds it warm. */
 const COMPILED_ROUNDS = 3;
-
-function lockstep(name: string, engine: EngineOptions): Contestant {
-  return { name, run: (image) => runOnLockstep(image, engine).signature };
-}
-
-const INTERPRETED = lockstep('Lockstep', INTERPRETER);
-const COMPILED = lockstep('Lockstep (compiled)', COMPILER);
-
-function makeBlocks(setting: Setting, first: number, count: number): Block[] {
-  return Array.from({ length: count }, (_, index) => {
-    const seed = first + index;
-    const environment = setting === 'translated' ? randomEnvironment(seed) : PLAIN;
-    return makeBlock(seed, UNITS_PER_BLOCK, environment);
-  });
-}
-
-/** Instructions that ran inside the blocks: what retired beyond the program around them. */
-function countInside(blocks: readonly Block[]): bigint {
-  const options = { isDetailed: false, rounds: 1 };
-  const image = buildImage(blocks, options);
-  const { signature, retired } = runOnLockstep(image, INTERPRETER);
-  const empty = blocks.map((block) => ({ ...block, units: [] }));
-  const around = runOnLockstep(buildImage(empty, options), INTERPRETER).retired;
-  const traps = blocks
-    .map((_block, index) => resultOf(image, signature, index)[RESULT_TRAPS] ?? 0n)
-    .reduce((sum, count) => sum + count, 0n);
-  return retired - around - traps * INSTRUCTIONS_PER_TRAP;
-}
 
 /** Runs the campaign in images of bounded size; fails the test at the first difference. */
 async function runCampaign(
@@ -86,11 +52,19 @@ async function runCampaign(
   campaign: Campaign,
   setting: Setting,
   count: number,
-  agreed?: (blocks: readonly Block[]) => void,
+  options: {
+    readonly states?: number;
+    readonly agreed?: (blocks: readonly Block[]) => void;
+  } = {},
 ): Promise<void> {
-  const perImage = BLOCKS_PER_IMAGE[setting];
-  for (let done = 0; done < count; done += perImage) {
-    const blocks = makeBlocks(setting, SEED + done, Math.min(perImage, count - done));
+  const { states = 1, agreed } = options;
+  const perImage = Math.ceil(BLOCKS_PER_IMAGE[setting] / states);
+  for (let first = SEED; first < SEED + count; first += perImage) {
+    const blocks = blocksFromStates(setting, {
+      first,
+      count: Math.min(perImage, SEED + count - first),
+      states,
+    });
     const differing = await findDifference(campaign, blocks);
     if (differing !== null) {
       t.fail(await explainDifference(campaign, differing));
@@ -98,13 +72,14 @@ async function runCampaign(
     }
     agreed?.(blocks);
   }
-  t.log(`${count} blocks of ${UNITS_PER_BLOCK} units, seeds from ${SEED}`);
+  const times = states === 1 ? '' : `, each from ${states} states`;
+  t.log(`${count} blocks of ${UNITS_PER_BLOCK} units, seeds from ${SEED}${times}`);
   t.pass();
 }
 
 async function findQemuContestant(t: ExecutionContext): Promise<Contestant | null> {
   const program = await findQemu();
-  if (program !== null) return { name: 'QEMU', run: (image) => runOnQemu(program, image) };
+  if (program !== null) return qemuContestant(program);
   t.log('skipped: qemu-system-riscv64 is not installed');
   t.pass();
   return null;
@@ -115,8 +90,10 @@ test.serial('random blocks give the same state as on QEMU (skipped without QEMU)
   if (qemu === null) return;
   const campaign: Campaign = { left: INTERPRETED, right: qemu, rounds: 1 };
   let inside = 0n;
-  await runCampaign(t, campaign, 'machine mode', BLOCKS, (blocks) => {
-    inside += countInside(blocks);
+  await runCampaign(t, campaign, 'machine mode', BLOCKS, {
+    agreed: (blocks) => {
+      inside += countInside(blocks);
+    },
   });
   t.log(`${inside} random instructions`);
   if (BLOCKS >= 18_000) t.true(inside >= PROMISED_INSTRUCTIONS, `only ${inside} instructions`);
@@ -132,12 +109,19 @@ test.serial(
   },
 );
 
-for (const setting of ['machine mode', 'translated'] as const) {
+for (const setting of SETTINGS) {
   test.serial(
     `random blocks give the same state compiled as interpreted (${setting})`,
     async (t) => {
       const campaign: Campaign = { left: INTERPRETED, right: COMPILED, rounds: COMPILED_ROUNDS };
-      await runCampaign(t, campaign, setting, COMPILED_BLOCKS[setting]);
+      let inside = 0n;
+      await runCampaign(t, campaign, setting, COMPILED_BLOCKS[setting], {
+        states: COMPILED_STATES,
+        agreed: (blocks) => {
+          inside += countInside(blocks);
+        },
+      });
+      t.log(`${inside} random instructions`);
     },
   );
 }

@@ -45,14 +45,10 @@ export function makeBlock(
   const pointer = random.between(8, 15);
   const pointerSkew = random.oneIn(4) ? random.below(16) : 0;
   const stackSkew = random.oneIn(4) ? random.below(16) : 0;
-  const integer = Array.from({ length: 32 }, () => randomInteger(random));
-  integer[0] = 0n;
+  const state = randomState(random);
+  const integer = [...state.integer];
   integer[STACK_POINTER] = BigInt(SCRATCH_MIDDLE - STACK_BELOW_MIDDLE + stackSkew);
   integer[pointer] = BigInt(SCRATCH_MIDDLE + pointerSkew);
-  const float = Array.from({ length: 32 }, () => randomFloatRegister(random));
-  // Mostly a valid rounding mode; the others make every dynamic rounding a trap.
-  const mode = random.oneIn(12) ? random.below(8) : random.below(5);
-  const fcsr = (mode << 5) | random.below(32);
 
   const context: BlockContext = {
     random,
@@ -65,7 +61,35 @@ export function makeBlock(
   };
   const units: Unit[] = [];
   for (; context.unit < unitCount; context.unit++) units.push(randomUnit(context));
-  return { seed, state: { integer, float, fcsr }, environment, units };
+  return { seed, state: { ...state, integer }, environment, units };
+}
+
+/** The same code from other states, the block itself first; pointers stay what they are. */
+export function fromOtherStates(block: Block, count: number): Block[] {
+  const random = new Random(block.seed ^ 0x57a7e);
+  const others = Array.from({ length: count - 1 }, () => {
+    const state = randomState(random);
+    const integer = state.integer.map((value, register) => {
+      const known = block.state.integer[register] ?? 0n;
+      return isPointer(known) ? known : value;
+    });
+    return { ...block, state: { ...state, integer } };
+  });
+  return [block, ...others];
+}
+
+function isPointer(value: bigint): boolean {
+  const beyond = value - BigInt(SCRATCH_MIDDLE);
+  return beyond >= -BigInt(STACK_BELOW_MIDDLE) && beyond < 16n;
+}
+
+function randomState(random: Random): BlockState {
+  const integer = Array.from({ length: 32 }, () => randomInteger(random));
+  integer[0] = 0n;
+  const float = Array.from({ length: 32 }, () => randomFloatRegister(random));
+  // Mostly a valid rounding mode; the others make every dynamic rounding a trap.
+  const mode = random.oneIn(12) ? random.below(8) : random.below(5);
+  return { integer, float, fcsr: (mode << 5) | random.below(32) };
 }
 
 function randomUnit(context: BlockContext): Unit {

@@ -94,10 +94,15 @@ export function buildImage(blocks: readonly Block[], options: ImageOptions): Tes
   const table = Buffer.alloc(TABLE_ENTRY_BYTES * blocks.length);
   let address = code;
   blocks.forEach((block, index) => {
+    const entry = TABLE_ENTRY_BYTES * index;
+    if (sharesCode(block, blocks[index - 1])) {
+      table.copy(table, entry, entry - TABLE_ENTRY_BYTES, entry);
+      return;
+    }
     // A jump to the first instruction: what compiles hot code counts the targets of jumps.
     const { placed, end } = placeBlock(block.units, address + JUMP_BYTES);
-    table.writeBigUInt64LE(BigInt(address), TABLE_ENTRY_BYTES * index);
-    table.writeBigUInt64LE(BigInt(end), TABLE_ENTRY_BYTES * index + 8);
+    table.writeBigUInt64LE(BigInt(address), entry);
+    table.writeBigUInt64LE(BigInt(end), entry + 8);
     const size = alignUp(end + 4, 8) - address;
     codeParts.push(blockBytes(placed, address, end, size));
     address += size;
@@ -106,12 +111,17 @@ export function buildImage(blocks: readonly Block[], options: ImageOptions): Tes
   const tableParts: Uint8Array[] = [];
   const inputParts: Buffer[] = [];
   address = pageTables;
-  for (const { state, environment } of blocks) {
-    const { satp, tables } = makeTranslation(environment, address);
-    tableParts.push(tables);
+  let satp = 0n;
+  blocks.forEach((block, index) => {
+    const { state, environment } = block;
+    if (!sharesCode(block, blocks[index - 1])) {
+      const translation = makeTranslation(environment, address);
+      tableParts.push(translation.tables);
+      address += translation.tables.length;
+      satp = translation.satp;
+    }
     inputParts.push(inputBytes(state, entryMstatus(environment), satp));
-    address += tables.length;
-  }
+  });
   const begin = address;
   const resultWords = isDetailed ? DETAILED_RESULT_WORDS : RESULT_WORDS;
   const end = begin + 8 * resultWords * blocks.length;
@@ -141,6 +151,11 @@ export function buildImage(blocks: readonly Block[], options: ImageOptions): Tes
     symbols: { begin_signature: BigInt(begin), end_signature: BigInt(end) },
   });
   return { elf, begin, end, resultWords };
+}
+
+/** The same block from another state: its code and page tables are there once. */
+function sharesCode(block: Block, before: Block | undefined): boolean {
+  return block.units === before?.units && block.environment === before.environment;
 }
 
 function alignUp(value: number, alignment: number): number {

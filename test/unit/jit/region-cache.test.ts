@@ -9,6 +9,8 @@ import { present } from '../../../lib/base/assert.js';
 import type { RegionStatistics } from '../../../lib/jit/region-observer.js';
 import { DEFAULT_RATE } from '../../../lib/machine/config.js';
 import { createRiscvMachine } from '../../../lib/machine/riscv-machine.js';
+import { REGIONS_MAX } from '../../../lib/jit/region-cache.js';
+import { complaintsOf, runGenerating } from '../../support/code-cache-run.js';
 import { Guest } from '../../support/program.js';
 import { advance, loadMixed } from '../../support/program-mixed.js';
 import { Random } from '../../support/random.js';
@@ -83,6 +85,14 @@ test('an observer sees every region, and the counts of those that are left', (t)
   const quiet = loadMixed(new Guest(compiledAfter(2)));
   advance(quiet, 100_000n);
   t.is(quiet.fingerprint(), guest.fingerprint());
+});
+
+test('compiled code is bounded over a guest that generates code without end', (t) => {
+  t.timeout(180_000);
+  const run = runGenerating(200_000_000n, () => undefined);
+  t.deepEqual(complaintsOf(run), []);
+  // Twice what may live at once, so that the bound was met.
+  t.true((run.samples.at(-1)?.statistics.compiled ?? 0) > 2 * REGIONS_MAX);
 });
 
 test('the engine has no part in the digest of the machine', (t) => {
