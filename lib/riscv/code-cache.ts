@@ -2,10 +2,12 @@
  * Decoded code of one hart: which guest pages have slots, and what a store to them drops.
  *
  * Fetch is coherent: a page with decoded code is flagged, so that stores to it take the slow way
- * and clear the slots they touch before the store's instruction ends.
+ * and clear the slots they touch before the store's instruction ends. A page that is stored to and
+ * not fetched from gives its slots back.
  */
 
 import { assert } from '../base/assert.js';
+import { clearBytes } from '../base/bytes.js';
 import { PAGE_BYTES } from '../memory/layout.js';
 import { decode16, decode32, isCompressed } from './decode.js';
 import { CODE_PAGES, CODE_PAGE_BYTES, CROSS_SLOT_COUNT, SLOT_BYTES, SLOT_SPAN } from './derived.js';
@@ -16,8 +18,13 @@ import { OP_CROSS, OP_PAGE_END, OP_UNDECODED, packSlot } from './interpreter/slo
 export interface CodeWatcher {
   /** True if code that may be running was dropped. */
   readonly changed: (ramPage: number) => boolean;
+  /** The slots at this address serve another page from now on. */
+  readonly retired: (slots: number) => void;
   readonly cleared: () => void;
 }
+
+/** Stores to a page since code was last fetched from it, after which it counts as data. */
+const RETIRE_STORES = 32;
 
 export class CodeCache {
   onChange: CodeWatcher | null = null;
@@ -28,6 +35,9 @@ export class CodeCache {
   private readonly slotPageOf: Int32Array;
   private readonly ramPageOf = new Int32Array(CODE_PAGES).fill(-1);
   private used = 0;
+  /** Slot pages that were given back, and by slot page the stores since a fetch. */
+  private free: number[] = [];
+  private readonly stores = new Uint8Array(CODE_PAGES);
 
   constructor(memory: HartMemory) {
     this.memory = memory;
@@ -39,20 +49,26 @@ export class CodeCache {
 
   /** True if one more page fits; otherwise the owner clears everything first. */
   hasRoom(ramPage: number): boolean {
-    return (this.slotPageOf[ramPage] ?? -1) >= 0 || this.used < CODE_PAGES;
+    const isKnown = (this.slotPageOf[ramPage] ?? -1) >= 0;
+    return isKnown || this.free.length > 0 || this.used < CODE_PAGES;
   }
 
   /** Address of the slots of a RAM page, making them if need be. */
   slotsOf(ramPage: number): { readonly address: number; readonly fresh: boolean } {
     const known = this.slotPageOf[ramPage] ?? -1;
-    if (known >= 0) return { address: this.base + known * CODE_PAGE_BYTES, fresh: false };
-    assert(this.used < CODE_PAGES, 'code cache is full');
-    const slotPage = this.used++;
+    if (known >= 0) {
+      this.stores[known] = 0;
+      return { address: this.base + known * CODE_PAGE_BYTES, fresh: false };
+    }
+    assert(this.free.length > 0 || this.used < CODE_PAGES, 'code cache is full');
+    const slotPage = this.free.pop() ?? this.used++;
+    this.stores[slotPage] = 0;
     this.slotPageOf[ramPage] = slotPage;
     this.ramPageOf[slotPage] = ramPage;
     this.memory.addFlags(ramPage, PAGE_HAS_CODE);
     const address = this.base + slotPage * CODE_PAGE_BYTES;
-    new Uint8Array(this.memory.view.buffer, address, SLOT_SPAN).fill(OP_UNDECODED);
+    assert(OP_UNDECODED === 0, 'an undecoded slot is zero');
+    clearBytes(new Uint8Array(this.memory.view.buffer, address, SLOT_SPAN));
     this.memory.view.setUint32(address + SLOT_SPAN, OP_PAGE_END, true);
     return { address, fresh: true };
   }
@@ -87,7 +103,7 @@ export class CodeCache {
 
   /**
    * Drops what was decoded from `bytes` at `host`, a store to the RAM page `ramPage`. True if
-   * compiled code was dropped, so that whoever stores must leave it.
+   * code that may be running was dropped, so that whoever stores must leave it.
    */
   invalidate(ramPage: number, host: number, bytes: number): boolean {
     const slotPage = this.slotPageOf[ramPage] ?? -1;
@@ -101,7 +117,20 @@ export class CodeCache {
       const at = this.base + slotPage * CODE_PAGE_BYTES + halfword * SLOT_BYTES;
       this.memory.view.setUint32(at, OP_UNDECODED, true);
     }
-    return dropped;
+    const stores = (this.stores[slotPage] ?? 0) + 1;
+    this.stores[slotPage] = stores;
+    if (stores < RETIRE_STORES) return dropped;
+    this.retire(ramPage, slotPage);
+    return true;
+  }
+
+  /** A page that is data by now: stores to it need not ask any more. */
+  private retire(ramPage: number, slotPage: number): void {
+    this.slotPageOf[ramPage] = -1;
+    this.ramPageOf[slotPage] = -1;
+    this.memory.pageFlags[ramPage] = this.memory.flags(ramPage) & ~PAGE_HAS_CODE;
+    this.free.push(slotPage);
+    this.onChange?.retired(this.base + slotPage * CODE_PAGE_BYTES);
   }
 
   clear(): void {
@@ -114,6 +143,7 @@ export class CodeCache {
     }
     this.ramPageOf.fill(-1);
     this.used = 0;
+    this.free = [];
     this.setCrossEnd();
   }
 

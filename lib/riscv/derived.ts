@@ -38,8 +38,11 @@ export const SLOT_BYTES = 8;
 export const SLOT_SPAN = 2048 * SLOT_BYTES;
 /** With the slot behind the last, which continues on the next page; a multiple of 64. */
 export const CODE_PAGE_BYTES = SLOT_SPAN + 64;
-/** Decoded pages kept per hart: 16 MiB of slots for 4 MiB of guest code. */
-export const CODE_PAGES = 1024;
+/**
+ * Decoded pages kept per hart: at most 64 MiB of slots for 16 MiB of guest code. A boot of Debian
+ * into perl executes 7 MiB; when they run out, everything decoded and compiled is dropped.
+ */
+export const CODE_PAGES = 4096;
 /** Slots for one instruction that crosses a page, decoded anew each time it is met. */
 export const CROSS_SLOT_COUNT = 8;
 

@@ -92,6 +92,7 @@ export class Hart {
       }) ?? null;
     this.code.onChange = {
       changed: (page) => this.compiler?.dropPage(page) ?? false,
+      retired: (slots) => this.mmu.cache.forgetSlots(slots),
       cleared: () => this.compiler?.clear(),
     };
     this.mmu.cache.onEpochsSpent = () => this.compiler?.clear();

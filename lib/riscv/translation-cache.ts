@@ -178,6 +178,11 @@ export class TranslationCache {
     for (const space of this.all) this.renew(space);
   }
 
+  /** Forgets where code is fetched from these slots. */
+  forgetSlots(slots: number): void {
+    this.vacateFilled((word) => word * 4 >= this.fetch && this.words[word + 2] === slots);
+  }
+
   forgetFetches(): void {
     this.vacateFilled((word) => word * 4 >= this.fetch);
     this.renewEpochs();

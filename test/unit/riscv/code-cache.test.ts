@@ -32,6 +32,33 @@ const STORES: readonly (readonly [string, string])[] = [
 ];
 
 for (const [engine, guest] of engines) {
+  test(`a page that was stored to until it counts as data is code again (${engine})`, (t) => {
+    const program = assemble(`
+      li t1,${ADD_TWO}
+      la t0,patch
+      la t3,scratch
+      li s1,3
+    round:
+      li s2,100
+    store:                    # far more stores than a page of code is granted
+      sw s2,0(t3)
+      addi s2,s2,-1
+      bnez s2,store
+      lw t2,0(t0)
+    patch:
+      addi a0,a0,1            # the first form once, then the other, then the first again
+      .word 0x00000013
+      sw t1,0(t0)
+      mv t1,t2
+      addi s1,s1,-1
+      bnez s1,round
+    done: j done
+      .align 16
+    scratch: .word 0`);
+    guest.program(program, {}).runTo(program.address('done'));
+    t.is(guest.get('a0'), 1n + 2n + 1n);
+  });
+
   for (const [name, store] of STORES) {
     test(`${name} to the next instruction takes effect (${engine})`, (t) => {
       // The loop runs thrice with the first form; the fourth time the store is not skipped.
