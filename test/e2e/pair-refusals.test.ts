@@ -82,6 +82,7 @@ test.serial('an arbiter directory that is missing, none or read-only ends the st
 test.serial('a backup of another machine or id is refused with the difference', async (t) => {
   const fixture = new PairFixture(t);
   const primary = fixture.primary();
+  await primary.heard('starting -> solo');
   for (const flags of [
     ['--append', 'other'],
     ['--machine-id', 'other'],
@@ -116,6 +117,7 @@ function refusal(
 test.serial('a backup of another version is refused with both versions', async (t) => {
   const fixture = new PairFixture(t);
   const primary = fixture.primary();
+  await primary.heard('starting -> solo');
   const address = await primary.address();
   const same = { protocolVersion: PROTOCOL_VERSION, logFormatVersion: LOG_FORMAT_VERSION };
   const cases = [
