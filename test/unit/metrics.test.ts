@@ -120,6 +120,16 @@ test('rules and dashboard use only metrics of the catalogue', (t) => {
   }
 });
 
+test('the dashboard shows every metric of the engine', (t) => {
+  const shown = namesIn(readFileSync(`${ROOT}monitoring/dashboard.json`, 'utf8'));
+  const names = METRICS.map(([name]) => name).filter((name) => name.startsWith('lockstep_engine_'));
+  t.true(names.length > 0);
+  t.deepEqual(
+    names.filter((name) => !shown.has(name)),
+    [],
+  );
+});
+
 test('promtool finds nothing wrong with metrics, rules and configuration', async (t) => {
   if (!HAS_PROMTOOL) {
     t.log('skipped: promtool is not installed (package prometheus)');
