@@ -99,7 +99,8 @@ export function buildImage(blocks: readonly Block[], options: ImageOptions): Tes
       table.copy(table, entry, entry - TABLE_ENTRY_BYTES, entry);
       return;
     }
-    // A jump to the first instruction: what compiles hot code counts the targets of jumps.
+    // A jump to the first instruction, so that every region has one. It does not make the block
+    // hot: forward jumps within a page are not counted, but the place that MRET enters at is.
     const { placed, end } = placeBlock(block.units, address + JUMP_BYTES);
     table.writeBigUInt64LE(BigInt(address), entry);
     table.writeBigUInt64LE(BigInt(end), entry + 8);
