@@ -9,8 +9,8 @@
  * as busy as it is: its load is told beside them.
  */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { LockstepError } from '../../lib/base/error.js';
 import type { Arguments, Command } from '../../tools/command.js';
@@ -19,6 +19,7 @@ import { runCampaign } from '../support/campaign-main.js';
 import { bootFlags, PROMPT } from '../support/debian-recording.js';
 import { cachedDebianImage } from '../support/debian.js';
 import { LockstepProcess } from '../support/lockstep-process.js';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.js';
 
 const command: Command = {
   usage: ['campaign:boot -- [--seconds S] [--rate R] [--engine NAME] [--json]'],
@@ -55,7 +56,7 @@ async function measure(args: Arguments): Promise<number> {
 
 async function boot(engine: string): Promise<Figures> {
   const image = await cachedDebianImage();
-  const folder = mkdtempSync(join(tmpdir(), 'lockstep-boot-'));
+  const folder = makeTemporaryFolder('boot');
   try {
     const stats = join(folder, 'stats.json');
     const begun = performance.now();
@@ -72,7 +73,7 @@ async function boot(engine: string): Promise<Figures> {
     const load = loadavg()[0] ?? 0;
     return { bootSeconds, millionStepsPerSecond, steps, exitStatus: status, load };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeTemporaryFolder(folder);
   }
 }
 

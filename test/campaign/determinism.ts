@@ -9,8 +9,6 @@
  * Prints a line for each, and exits with 1 if anything did not hold.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { present } from '../../lib/base/assert.js';
 import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
@@ -30,6 +28,7 @@ import { writeLog } from '../support/edited-log.js';
 import { lockstep } from '../support/lockstep-process.js';
 import { Random } from '../support/random.js';
 import { edits, imagesOf, replayWithFault } from '../support/replay-faults.js';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.js';
 
 const PARTS = ['replay', 'edit', 'flip'] as const;
 /** Events of each kind that are deleted and moved: at the beginning, in the middle, at the end. */
@@ -94,7 +93,7 @@ async function replayAll(recording: DebianRecording, tell: Tell): Promise<void> 
 
 async function editAll({ log }: DebianRecording, tell: Tell): Promise<void> {
   const { meta, entries } = log;
-  const folder = mkdtempSync(join(tmpdir(), 'lockstep-edits-'));
+  const folder = makeTemporaryFolder('edits');
   try {
     for (const seq of editedEntries(entries)) {
       const index = Number(seq - 1n);
@@ -110,7 +109,7 @@ async function editAll({ log }: DebianRecording, tell: Tell): Promise<void> {
       }
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeTemporaryFolder(folder);
   }
 }
 

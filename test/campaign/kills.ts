@@ -63,11 +63,13 @@ async function campaign(args: Arguments): Promise<number> {
 
 function lineOf(record: KillRecord, kills: number): string {
   const { number, kind, epoch, failoverMs, takeover, rate, heldBytes, lagSteps, answered } = record;
+  const { replayMs, pacedRate } = record;
   return (
     `${String(number).padStart(String(kills).length)}/${kills}  ${kind.padEnd(7)}  e${epoch}  ` +
     `failover ${failoverMs.toFixed(0)} ms (arbiter ${takeover.arbitrateMs.toFixed(1)}, drain ` +
     `${takeover.drainMs.toFixed(1)})  ${rate.toFixed(0)}/s  held ${heldBytes} B  ` +
-    `lag ${lagSteps} steps  answered ${answered}`
+    `lag ${lagSteps} steps  answered ${answered}  logs ${(replayMs / 1000).toFixed(1)} s ` +
+    `(${pacedRate?.toFixed(0) ?? '-'}/s)`
   );
 }
 
@@ -83,11 +85,16 @@ function report(args: Arguments, result: Report, guest: CampaignGuest): void {
     process.stdout.write(`${toJsonLine(result)}\n`);
     return;
   }
-  const { kills, wanted, seed, seconds, transactions, leastRate, failover } = result;
+  const { kills, wanted, seed, seconds, transactions, failover, replay } = result;
+  const leastRate = result.leastRate.toFixed(0);
+  const leastPacedRate = result.leastPacedRate.toFixed(0);
   const lines = [
     `${guest.dialect.name}: ${kills} of ${wanted} kills, seed ${seed}, ${seconds.toFixed(0)} s`,
-    `${transactions} transactions, each answered once and in order; at least ` +
-      `${leastRate.toFixed(0)} a second before each kill (least asked for: ${guest.minRate})`,
+    `${transactions} transactions, each answered once and in order; at least ${leastRate} a ` +
+      `second before each kill, ${leastPacedRate} while logs were replayed (least asked for: ` +
+      `${guest.minRate})`,
+    `logs replayed after each kill in p50 ${replay.p50.toFixed(0)} ms, max ` +
+      `${replay.max.toFixed(0)} ms`,
     ...[...KILL_KINDS, 'all' as const].map((kind) => {
       const { count, p50, p99, max } = failover[kind];
       return (

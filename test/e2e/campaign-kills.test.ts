@@ -6,10 +6,19 @@
  * the ledger, and with Debian from a snapshot. LOCKSTEP_KILLS, LOCKSTEP_DEBIAN_KILLS and
  * LOCKSTEP_SEED set other numbers.
  *
+ * A campaign that is ended early clears up behind itself.
+ *
  * The part with Debian is skipped, with a message, where the images can't be had.
  */
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { until } from '../../tools/demo/node-process.js';
 import { debianGuest, ledgerGuest, type CampaignGuest } from '../support/campaign-guests.js';
 import { KILL_KINDS, KillCampaign } from '../support/campaign-kills.js';
 import { summarize } from '../support/campaign-summary.js';
@@ -21,6 +30,8 @@ const SEED = Number(process.env['LOCKSTEP_SEED'] ?? '1');
 const LOAD_MS = 500;
 /** Other tests share the machine; the campaign by itself asks for more. */
 const RATE_SHARE = 0.25;
+
+const CAMPAIGN = fileURLToPath(new URL('../campaign/kills.js', import.meta.url));
 
 async function survive(t: ExecutionContext, guest: CampaignGuest, kills: number): Promise<void> {
   const startMs = performance.now();
@@ -55,4 +66,35 @@ test.serial(`kills of Debian's primary lose no line of its shell (${DEBIAN_KILLS
   t.timeout(400_000 + DEBIAN_KILLS * 120_000);
   if ((await debianImage(t)) === null) return;
   await survive(t, await debianGuest((text) => t.log(text)), DEBIAN_KILLS);
+});
+
+/** Processes of this host whose command line names a folder. */
+function processesIn(folder: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => commandLine(pid).includes(folder));
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(join('/proc', pid, 'cmdline'), 'latin1');
+  } catch {
+    return ''; // It has ended meanwhile.
+  }
+}
+
+test.serial('a campaign that a signal ends leaves neither nodes nor folders', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-signal-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const campaign = spawn(process.execPath, [CAMPAIGN, '--kills', '1'], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: 'ignore',
+  });
+  t.teardown(() => campaign.kill('SIGKILL'));
+  const exit = once(campaign, 'exit');
+  await until('two nodes', () => processesIn(folder).length === 2);
+  campaign.kill('SIGTERM');
+  t.deepEqual(await exit, [128 + 15, null]);
+  await until('the end of the nodes', () => processesIn(folder).length === 0);
+  t.deepEqual(readdirSync(folder), []);
 });

@@ -1,23 +1,17 @@
 /**
- * What must hold after a takeover, each as a function that throws with what does not.
+ * What must hold after a takeover, each as a function that throws with what does not; the logs
+ * have campaign-logs.ts.
  *
  *   status    the new primary says what is true: primary, the new epoch, unprotected
  *   console   its history of the output is, byte for byte, what the client read
- *   log       the dead primary's log on disk, replayed up to the takeover, is in the state that
- *             the promoted machine had there
  */
 
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import type { LockstepError } from '../../lib/base/error.js';
 import { ConsoleSession } from '../../lib/node/console-session.js';
 import { Protection, Role } from '../../lib/rpc/generated/lockstep/v1/machine.js';
 import { until, type NodeProcess } from '../../tools/demo/node-process.js';
 import type { CampaignClient } from './campaign-client.js';
-import { LOCKSTEP, statusOf, type Fleet } from './campaign-fleet.js';
-
-const execute = promisify(execFile);
-const REPLAY_LIMIT_MS = 300_000;
+import { statusOf } from './campaign-fleet.js';
 
 /** A promise of the system that was not kept. */
 export class Broken extends Error {
@@ -100,42 +94,4 @@ export async function checkConsole(promoted: NodeProcess, client: CampaignClient
   const ours = client.history();
   const mine = ours.bytes.subarray(Number(start - ours.start)).subarray(0, theirs.length);
   insist(theirs.equals(mine), `console bytes from ${start} to ${end} differ on the new primary`);
-}
-
-/** Replays the dead primary's log, and the promoted node's check at its end. */
-export async function checkLog(
-  fleet: Fleet,
-  dead: NodeProcess,
-  promoted: NodeProcess,
-  takeover: Takeover,
-): Promise<void> {
-  const { seq, checkSeq } = takeover;
-  const logs = ['--log', fleet.log(dead), '--then', fleet.log(promoted)];
-  const field = await replay("the dead primary's log", [...logs, '--to-seq', `${checkSeq}`]);
-  insist(
-    field('seq') === `${checkSeq}`,
-    `the dead primary's log was replayed to entry ${field('seq')}, the check is ${checkSeq}`,
-  );
-  insist(
-    field('departsAt') === `${seq}`,
-    `the logs part at entry ${field('departsAt')}, the takeover was at ${seq}`,
-  );
-}
-
-/** The log of a node that was killed is a recording of its own, wherever it begins. */
-export async function checkLogAlone(fleet: Fleet, killed: NodeProcess): Promise<void> {
-  await replay('the log of the last backup', ['--log', fleet.log(killed)]);
-}
-
-/** Replays by the real command; gives the fields of its answer. */
-async function replay(what: string, words: readonly string[]): Promise<(name: string) => string> {
-  const args = ['replay', ...words, '--json'];
-  const result = await execute(process.execPath, [LOCKSTEP, ...args], {
-    timeout: REPLAY_LIMIT_MS,
-  }).catch((error: unknown) => {
-    throw new Broken(`${what}: lockstep ${args.join(' ')}: ${String(error)}`);
-  });
-  const answer: unknown = JSON.parse(result.stdout);
-  return (name) =>
-    typeof answer === 'object' && answer !== null ? String(Reflect.get(answer, name)) : '';
 }

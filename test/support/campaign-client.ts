@@ -6,6 +6,8 @@
  * guest; epochs may not fall; what was read is kept, so that a node's own history of the console
  * can be compared with it byte for byte.
  *
+ * It sends the next transaction as soon as one is answered, or at a pace that somebody sets.
+ *
  * Invariant: `fault` is the first thing that was not as promised; nothing after it counts.
  */
 
@@ -38,6 +40,8 @@ export class CampaignClient {
   private readonly replies: string[] = [];
   private nextNumber = 1;
   private isRunning = false;
+  /** Sends, where a pace is set. */
+  private pacemaker: NodeJS.Timeout | null = null;
   private line = '';
   private kept = Buffer.alloc(0);
   private endOffset: bigint | null = null;
@@ -58,6 +62,14 @@ export class CampaignClient {
 
   run(): void {
     this.isRunning = true;
+    this.fill();
+  }
+
+  /** At most so many transactions a second from here on; null: as fast as answers come. */
+  pace(perSecond: number | null): void {
+    if (this.pacemaker !== null) clearInterval(this.pacemaker);
+    this.pacemaker =
+      perSecond === null ? null : setInterval(() => this.sendNext(), 1000 / perSecond);
     this.fill();
   }
 
@@ -100,6 +112,7 @@ export class CampaignClient {
 
   close(): void {
     this.isRunning = false;
+    this.pace(null);
     this.session.close();
   }
 
@@ -110,7 +123,14 @@ export class CampaignClient {
   }
 
   private fill(): void {
-    while (this.isRunning && this.sentAtMs.length < this.ahead) this.say(this.nextRequest());
+    if (this.pacemaker !== null) return;
+    while (this.sendNext());
+  }
+
+  private sendNext(): boolean {
+    const mayMore = this.isRunning && this.sentAtMs.length < this.ahead;
+    if (mayMore) this.say(this.nextRequest());
+    return mayMore;
   }
 
   private take(bytes: Uint8Array, epoch: bigint): void {

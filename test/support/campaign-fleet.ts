@@ -4,8 +4,7 @@
  */
 
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +12,11 @@ import { present } from '../../lib/base/assert.js';
 import { LockstepError } from '../../lib/base/error.js';
 import { Protection, type GetStatusResponse } from '../../lib/rpc/generated/lockstep/v1/machine.js';
 import { NodeProcess, until } from '../../tools/demo/node-process.js';
+import {
+  keepTemporaryFolder,
+  makeTemporaryFolder,
+  removeTemporaryFolder,
+} from './temporary-folder.js';
 
 export const LOCKSTEP = fileURLToPath(new URL('../../tools/lockstep.js', import.meta.url));
 const LEDGER = fileURLToPath(new URL('../../../guest/ledger.elf', import.meta.url));
@@ -25,7 +29,7 @@ export const LEDGER_FLAGS: readonly string[] = [
 const LAST_WORDS_MS = 2_000;
 
 export class Fleet {
-  readonly folder = mkdtempSync(join(tmpdir(), 'lockstep-campaign-'));
+  readonly folder = makeTemporaryFolder('campaign');
   readonly arbiter = join(this.folder, 'arbiter');
   private readonly machine: readonly string[];
   private readonly nodes: NodeProcess[] = [];
@@ -69,7 +73,8 @@ export class Fleet {
   /** Kills every node; the folder stays where somebody wants to look at it. */
   async close(keep = false): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
-    if (!keep) rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    if (keep) keepTemporaryFolder(this.folder);
+    else removeTemporaryFolder(this.folder);
   }
 
   private start(role: string, flags: readonly string[]): NodeProcess {

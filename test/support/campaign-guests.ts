@@ -6,8 +6,7 @@
  * backup that joins keeps what it was given in the `start.snapshot` of its log.
  */
 
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockstepError } from '../../lib/base/error.js';
 import {
@@ -20,6 +19,7 @@ import { ConsoleSession } from '../../lib/node/console-session.js';
 import { until } from '../../tools/demo/node-process.js';
 import { ledgerDialect, shellDialect, SHELL_LOOP, type Dialect } from './campaign-dialects.js';
 import { Fleet, LEDGER_FLAGS, untilProtected } from './campaign-fleet.js';
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.js';
 
 export interface CampaignGuest {
   readonly machine: readonly string[];
@@ -27,6 +27,7 @@ export interface CampaignGuest {
   readonly dialect: Dialect;
   readonly ahead: number;
   readonly minRate: number;
+  readonly pacedRate: number;
   /** Deletes what was made for it. */
   close(): void;
 }
@@ -42,6 +43,7 @@ export function ledgerGuest(): CampaignGuest {
     dialect: ledgerDialect(),
     ahead: 8,
     minRate: 20,
+    pacedRate: 100,
     close: () => undefined,
   };
 }
@@ -57,7 +59,7 @@ export async function debianGuest(say: (text: string) => void): Promise<Campaign
     ...['--bios', image.bios, '--kernel', image.kernel, '--initrd', image.initrd],
     ...['--append', 'console=ttyS0', '--memory', '256M'],
   ];
-  const made = mkdtempSync(join(tmpdir(), 'lockstep-debian-'));
+  const made = makeTemporaryFolder('debian');
   const restore = join(made, 'debian.snapshot');
   say('boots Debian once');
   await makeSnapshot(machine, restore);
@@ -68,7 +70,8 @@ export async function debianGuest(say: (text: string) => void): Promise<Campaign
     dialect: shellDialect(),
     ahead: 4,
     minRate: 2,
-    close: () => rmSync(made, { recursive: true, force: true }),
+    pacedRate: 20,
+    close: () => removeTemporaryFolder(made),
   };
 }
 

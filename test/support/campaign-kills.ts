@@ -9,23 +9,20 @@
  *
  * Every kill is dealt while the primary says that it is protected: so a takeover that fails also
  * shows a status that was not true.
+ *
+ * The client never pauses. While logs are replayed it is slowed down to a pace, which has a least
+ * rate too: what it does meanwhile has to be replayed after the next kill, and a machine that is
+ * as fast as ever while others replay would have every check take longer than the one before.
  */
 
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { until, type NodeProcess } from '../../tools/demo/node-process.js';
-import {
-  checkConsole,
-  checkLog,
-  checkLogAlone,
-  checkStatus,
-  insist,
-  takeoverOf,
-  type Takeover,
-} from './campaign-checks.js';
+import { checkConsole, checkStatus, insist, takeoverOf, type Takeover } from './campaign-checks.js';
 import { CampaignClient } from './campaign-client.js';
 import type { Dialect } from './campaign-dialects.js';
 import { Fleet, statusOf, untilProtected } from './campaign-fleet.js';
+import { checkLastLogs, checkLogs } from './campaign-logs.js';
 import { Random } from './random.js';
 
 export const KILL_KINDS = ['random', 'held', 'burst', 'lagging'] as const;
@@ -40,6 +37,10 @@ export interface KillRecord {
   readonly takeover: Takeover;
   /** Transactions a second in the load before the kill. */
   readonly rate: number;
+  /** Those while the logs were replayed after it; null where they were not. */
+  readonly pacedRate: number | null;
+  /** How long that took. */
+  readonly replayMs: number;
   /** As the primary said right before the kill. */
   readonly heldBytes: bigint;
   readonly lagSteps: bigint;
@@ -54,11 +55,13 @@ export interface CampaignOptions {
   readonly seed: number;
   /** Transactions on their way at once. */
   readonly ahead: number;
-  /** Transactions a second, at least, before each kill. */
+  /** Transactions a second, at least, before each kill and while logs are replayed. */
   readonly minRate: number;
+  /** The client's pace while logs are replayed. */
+  readonly pacedRate: number;
   /** How long the load lasts before each kill. */
   readonly loadMs: number;
-  /** Whether the dead primary's log is replayed after each kill; by default it is. */
+  /** Whether logs are replayed after each kill; by default they are. */
   readonly checksLogs?: boolean;
   readonly onKill?: (record: KillRecord) => void;
 }
@@ -121,9 +124,10 @@ export class KillCampaign {
     }
     await this.audit();
     if (this.options.checksLogs === false) return;
-    const { backup } = this.running;
+    const { primary, backup } = this.running;
     await backup.kill();
-    await checkLogAlone(this.fleet, backup);
+    await primary.kill();
+    await checkLastLogs(this.fleet, primary, backup);
   }
 
   async close(keep = false): Promise<void> {
@@ -168,28 +172,49 @@ export class KillCampaign {
     await this.answers(ANSWERS_AFTER);
     const next = await this.fleet.backup([backup]);
     await untilProtected(backup);
-    if (this.options.checksLogs !== false) {
-      await checkLog(this.fleet, primary, backup, takeover);
-    }
+    const replayed = await this.replay(primary, backup, takeover);
     this.fleet.forget(primary);
     this.pair = { primary: backup, backup: next };
     const { answered } = client;
-    const figures = { failoverMs, takeover, rate, heldBytes, lagSteps, answered };
+    const figures = { failoverMs, takeover, rate, ...replayed, heldBytes, lagSteps, answered };
     const record = { number, kind, epoch: dawn.epoch, ...figures };
     this.records.push(record);
     this.options.onKill?.(record);
   }
 
+  private async replay(
+    dead: NodeProcess,
+    promoted: NodeProcess,
+    takeover: Takeover,
+  ): Promise<{ pacedRate: number | null; replayMs: number }> {
+    if (this.options.checksLogs === false) return { pacedRate: null, replayMs: 0 };
+    const { client } = this.running;
+    client.pace(this.options.pacedRate);
+    const before = client.answered;
+    const startMs = performance.now();
+    await checkLogs(this.fleet, dead, promoted, takeover);
+    const replayMs = performance.now() - startMs;
+    const pacedRate = this.rateSince(before, startMs);
+    client.pace(null);
+    return { pacedRate, replayMs };
+  }
+
   /** The load before a kill: gives its rate, and insists on the least. */
   private async load(): Promise<number> {
     const { client } = this.running;
-    const { loadMs, minRate } = this.options;
+    const { loadMs } = this.options;
     const before = client.answered;
     const startMs = performance.now();
     await delay(loadMs);
     // A replica that has just joined is slow at first, and its primary waits for it.
     await this.answers(Math.max(0, before + LOAD_ANSWERS - client.answered));
-    const rate = ((client.answered - before) / (performance.now() - startMs)) * 1000;
+    return this.rateSince(before, startMs);
+  }
+
+  private rateSince(answered: number, startMs: number): number {
+    const { minRate } = this.options;
+    const count = this.running.client.answered - answered;
+    const rate = (count / (performance.now() - startMs)) * 1000;
     insist(rate >= minRate, `${rate.toFixed(0)} transactions a second, least is ${minRate}`);
     return rate;
   }

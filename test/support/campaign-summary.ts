@@ -18,6 +18,10 @@ export interface Summary {
   readonly transactions: number;
   /** Least rate of the loads before the kills, in transactions a second. */
   readonly leastRate: number;
+  /** The same while logs were replayed; zero where none were. */
+  readonly leastPacedRate: number;
+  /** Of the replays after each kill. */
+  readonly replay: Distribution;
   readonly failover: Readonly<Record<KillKind | 'all', Distribution>>;
 }
 
@@ -36,7 +40,9 @@ export function summarize(records: readonly KillRecord[], seconds: number): Summ
     kills: records.length,
     seconds,
     transactions: records.at(-1)?.answered ?? 0,
-    leastRate: records.length === 0 ? 0 : Math.min(...records.map(({ rate }) => rate)),
+    leastRate: least(records.map(({ rate }) => rate)),
+    leastPacedRate: least(records.flatMap(({ pacedRate }) => pacedRate ?? [])),
+    replay: distribution(records.map(({ replayMs }) => replayMs)),
     failover: {
       random: of(random),
       held: of(held),
@@ -45,4 +51,8 @@ export function summarize(records: readonly KillRecord[], seconds: number): Summ
       all: distribution(records.map(({ failoverMs }) => failoverMs)),
     },
   };
+}
+
+function least(values: readonly number[]): number {
+  return values.length === 0 ? 0 : Math.min(...values);
 }

@@ -17,6 +17,13 @@ const PATIENCE_MS = 60_000;
 
 const ANSWER_MS = 15_000;
 
+/** Nodes that would outlive this process; whoever starts them ends them, however it ends itself. */
+const living = new Set<ChildProcess>();
+
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
 export interface JournalLine {
   readonly event: string;
   readonly [field: string]: unknown;
@@ -52,9 +59,11 @@ export class NodeProcess {
     this.child = spawn(process.execPath, [script, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    this.exited = once(this.child, 'exit').then(([code]: unknown[]) =>
-      typeof code === 'number' ? code : null,
-    );
+    living.add(this.child);
+    this.exited = once(this.child, 'exit').then(([code]: unknown[]) => {
+      living.delete(this.child);
+      return typeof code === 'number' ? code : null;
+    });
     const lines = createInterface({ input: present(this.child.stderr, 'stderr of a node') });
     lines.on('line', (line) => {
       const entry: unknown = line.startsWith('{') ? JSON.parse(line) : null;
