@@ -3,6 +3,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
+import { DEFAULT_PREFIX } from '../lib/arbiter/etcd-arbiter.js';
 import { LockstepError } from '../lib/base/error.js';
 import { Journal } from '../lib/node/journal.js';
 import type { NodeOptions } from '../lib/node/node.js';
@@ -22,8 +23,11 @@ export const PAIR_OPTIONS: OptionTable = {
   },
   arbiter: {
     type: 'string',
-    value: 'file:DIR',
-    help: 'directory that every node of the pair reaches; it must exist',
+    value: 'ARBITER',
+    help:
+      'file:DIR, a directory that every node of the pair reaches and that exists, or ' +
+      'etcd:HOST:PORT[,HOST:PORT]...[/PREFIX], the members of a cluster and where its keys are ' +
+      `(${DEFAULT_PREFIX})`,
   },
   'machine-id': {
     type: 'string',

@@ -16,42 +16,16 @@ import { randomBytes } from 'node:crypto';
 import { link, open, readFile, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockstepError } from '../base/error.js';
+import { sameHolder, type ArbiterAnswer, type Claim } from '../protocol/arbiter.js';
 import {
-  sameHolder,
-  type Arbiter,
-  type ArbiterAnswer,
-  type Claim,
-  type Holder,
-} from '../protocol/arbiter.js';
+  checkMachineId,
+  encodeRecord,
+  parseRecord,
+  type GenerationRecord,
+} from './generation-record.js';
+import type { HostArbiter } from './host-arbiter.js';
 
-/** Machine names become file names. */
-const MACHINE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-
-export function checkMachineId(machineId: string): void {
-  if (MACHINE_ID.test(machineId)) return;
-  throw new LockstepError(
-    'USAGE',
-    `"${machineId}" is no machine id; use up to 64 letters, digits, ".", "_" and "-"`,
-  );
-}
-
-/** What stands in a generation file. */
-interface GenerationRecord {
-  readonly machine: string;
-  readonly generation: bigint;
-  readonly holder: Holder;
-}
-
-/** The arbiter that `--arbiter` names. Errors: USAGE for anything but `file:DIR`. */
-export function parseArbiter(text: string): GenerationFileArbiter {
-  const directory = text.startsWith('file:') ? text.slice('file:'.length) : '';
-  if (directory === '') {
-    throw new LockstepError('USAGE', `"${text}" is no arbiter; write file:DIR`);
-  }
-  return new GenerationFileArbiter(directory);
-}
-
-export class GenerationFileArbiter implements Arbiter {
+export class GenerationFileArbiter implements HostArbiter {
   private readonly directory: string;
 
   /** `directory` must exist: creating it here could split two nodes that meant the same one. */
@@ -95,6 +69,10 @@ export class GenerationFileArbiter implements Arbiter {
     } catch (error) {
       throw this.unavailable('read', error);
     }
+  }
+
+  close(): void {
+    // Nothing is open between two claims.
   }
 
   private path(machine: string, generation: bigint): string {
@@ -166,32 +144,4 @@ export class GenerationFileArbiter implements Arbiter {
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
-}
-
-function encodeRecord(claim: Claim): string {
-  const record = {
-    machine: claim.machine,
-    generation: claim.generation.toString(),
-    address: claim.holder.address,
-    incarnation: claim.holder.incarnation,
-    // For people only; no decision looks at it.
-    time: new Date().toISOString(),
-  };
-  return `${JSON.stringify(record)}\n`;
-}
-
-function parseRecord(text: string): GenerationRecord | null {
-  const value: unknown = JSON.parse(text);
-  if (typeof value !== 'object' || value === null) return null;
-  const field = (name: string): string => {
-    const found: unknown = Reflect.get(value, name);
-    return typeof found === 'string' ? found : '';
-  };
-  const generation = field('generation');
-  if (!/^\d{1,19}$/.test(generation)) return null;
-  return {
-    machine: field('machine'),
-    generation: BigInt(generation),
-    holder: { address: field('address'), incarnation: field('incarnation') },
-  };
 }

@@ -27,6 +27,9 @@ export function askArbiter(
         fields: {
           generation,
           ...(answer.outcome === 'lost' ? { holder: answer.holder.address } : {}),
+          ...(answer.outcome === 'won' && answer.token !== undefined
+            ? { token: answer.token }
+            : {}),
         },
       });
       answered(answer);

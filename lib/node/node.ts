@@ -9,11 +9,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { checkMachineId, parseArbiter } from '../arbiter/generation-file.js';
+import { checkMachineId } from '../arbiter/generation-record.js';
+import type { HostArbiter } from '../arbiter/host-arbiter.js';
+import { parseArbiter } from '../arbiter/parse-arbiter.js';
 import { LockstepError } from '../base/error.js';
 import { exportMetrics, type MetricsExporter } from '../metrics/exporter.js';
 import { NodeMetrics } from '../metrics/registry.js';
-import type { Arbiter, Holder } from '../protocol/arbiter.js';
+import type { Holder } from '../protocol/arbiter.js';
 import type { PairLimits } from '../protocol/limits.js';
 import { parseAddress, requireLocal } from '../rpc/address.js';
 import type { GetStatusResponse } from '../rpc/generated/lockstep/v1/machine.js';
@@ -27,7 +29,7 @@ export interface NodeOptions {
   readonly machineId: string;
   /** HOST:PORT or unix:PATH. */
   readonly listen: string;
-  /** file:DIR. */
+  /** file:DIR or etcd:ENDPOINTS. */
   readonly arbiter: string;
   /** HOST:PORT, or null for no metrics. */
   readonly metrics: string | null;
@@ -42,7 +44,7 @@ export interface NodeOptions {
 export class Node {
   readonly machineId: string;
   readonly holder: Holder;
-  readonly arbiter: Arbiter;
+  readonly arbiter: HostArbiter;
   readonly metrics: NodeMetrics;
   readonly journal: Journal;
   readonly limits: PairLimits;
@@ -58,7 +60,7 @@ export class Node {
   private constructor(parts: {
     options: NodeOptions;
     journal: Journal;
-    arbiter: Arbiter;
+    arbiter: HostArbiter;
     holder: Holder;
     metrics: NodeMetrics;
     server: RpcServer;
@@ -86,7 +88,12 @@ export class Node {
       throw new LockstepError('USAGE', '--ack durable: give --state-dir DIR, where it is kept');
     }
     const arbiter = parseArbiter(options.arbiter);
-    await arbiter.check();
+    try {
+      await arbiter.check();
+    } catch (error) {
+      arbiter.close();
+      throw error;
+    }
     if (options.stateDir !== null) makeStateDir(options.stateDir);
     const incarnation = randomBytes(8).toString('hex');
     const metrics = new NodeMetrics(options.machineId, options.version);
@@ -107,6 +114,7 @@ export class Node {
     } catch (error) {
       await exporter?.close();
       metrics.close();
+      arbiter.close();
       throw error;
     }
   }
@@ -145,6 +153,7 @@ export class Node {
     await this.server.close();
     await this.exporter?.close();
     this.metrics.close();
+    this.arbiter.close();
   }
 }
 

@@ -13,7 +13,8 @@
  * Hence a holder names one life of one process (address and a nonce drawn at its start), never
  * an address alone: a record of a previous life answers `lost`, and whoever meets it stops.
  *
- * This file is no arbiter. lib/arbiter makes one from files, test/sim one from memory.
+ * This file is no arbiter. lib/arbiter makes one from files and one from etcd, lib/simulation one
+ * from memory.
  */
 
 /** What a claim is for and by whom. */
@@ -35,8 +36,12 @@ export interface Holder {
 
 /** The answer to a claim. */
 export type ArbiterAnswer =
-  /** The record names the claimant; it may speak in this epoch. */
-  | { readonly outcome: 'won' }
+  /**
+   * The record names the claimant; it may speak in this epoch. `token` is the store's own number
+   * of the record, where it has one: it ascends with the generations, so that a sink which knows
+   * the store can fence by it.
+   */
+  | { readonly outcome: 'won'; readonly token?: bigint }
   /** The record names somebody else (perhaps a previous life); the claimant never speaks in it. */
   | { readonly outcome: 'lost'; readonly holder: Holder }
   /** No answer; the record may or may not have been made. Ask again; do not speak. */

@@ -57,8 +57,12 @@ test.serial('a unix socket of a dead process is taken over, of a live one refuse
 
 test.serial('plaintext beyond loopback is refused for every port', async (t) => {
   const fixture = new PairFixture(t);
-  for (const flag of ['--listen', '--metrics']) {
-    const { status, text } = await lastWords(fixture.primary(flag, '0.0.0.0:0'));
+  for (const [flag, address] of [
+    ['--listen', '0.0.0.0:0'],
+    ['--metrics', '0.0.0.0:0'],
+    ['--arbiter', 'etcd:127.0.0.1:1,0.0.0.0:0'],
+  ] as const) {
+    const { status, text } = await lastWords(fixture.primary(flag, address));
     t.is(status, EXIT_STATUS.INSECURE);
     t.regex(text, /INSECURE: .*0\.0\.0\.0:0/);
   }
@@ -77,6 +81,17 @@ test.serial('an arbiter directory that is missing, none or read-only ends the st
     t.true(text.includes(place));
   }
   t.false(existsSync(join(fixture.folder, 'missing')));
+});
+
+test.serial('an etcd that nobody answers for ends the start', async (t) => {
+  const { status, text } = await lastWords(
+    new PairFixture(t).primary('--arbiter', 'etcd:127.0.0.1:1,127.0.0.1:2'),
+  );
+  t.is(status, EXIT_STATUS.ARBITER_UNAVAILABLE);
+  t.regex(
+    text,
+    /ARBITER_UNAVAILABLE: the arbiter etcd:127\.0\.0\.1:1,127\.0\.0\.1:2 can't be used/,
+  );
 });
 
 test.serial('a backup of another machine or id is refused with the difference', async (t) => {
@@ -184,7 +199,8 @@ test.serial('wrong flags are USAGE and name the flag', async (t) => {
   const fixture = new PairFixture(t);
   const cases: readonly (readonly [string, string, RegExp])[] = [
     ['--listen', 'nowhere', /nowhere/],
-    ['--arbiter', 'etcd:x', /file:DIR/],
+    ['--arbiter', 'x', /file:DIR or etcd:HOST:PORT/],
+    ['--arbiter', 'etcd:x', /"x" is no address/],
     ['--suspect-ms', '60', /--suspect-ms 60/],
     ['--machine-id', '../x', /machine id/],
   ];

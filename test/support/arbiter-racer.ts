@@ -1,18 +1,18 @@
 /**
  * A process that claims generations when it is told to: one message `[machine, generation]`, one
- * answer. Two of them race for the test of the generation file.
+ * answer. Two of them race in the tests of the arbiters.
  */
 
-import { GenerationFileArbiter } from '../../lib/arbiter/generation-file.js';
+import { parseArbiter } from '../../lib/arbiter/parse-arbiter.js';
 
-const [directory = '', address = ''] = process.argv.slice(2);
-const arbiter = new GenerationFileArbiter(directory);
+const [place = '', address = ''] = process.argv.slice(2);
+const arbiter = parseArbiter(place);
 const holder = { address, incarnation: `${process.pid}` };
 
 process.on('message', (order: { readonly machine: string; readonly generation: string }) => {
   const claim = { machine: order.machine, generation: BigInt(order.generation), holder };
   arbiter.claim(claim).then(
-    (answer) => process.send?.(answer),
+    ({ outcome }) => process.send?.({ outcome }),
     (error: unknown) => process.send?.({ outcome: String(error) }),
   );
 });

@@ -42,11 +42,11 @@ test('generated code is what buf generates', (t) => {
 
 test('the descriptor set that ships is what buf builds', (t) => {
   const path = join(folder(t), 'descriptor.binpb');
-  buf('build', '--exclude-source-info', '-o', path);
+  buf('build', 'proto', '--exclude-source-info', '-o', path);
   t.deepEqual(readFileSync(join(ROOT, 'proto/descriptor.binpb')), readFileSync(path));
 });
 
 test('the schema keeps the rules of its style and breaks nobody who speaks the baseline', (t) => {
   t.notThrows(() => buf('lint'));
-  t.notThrows(() => buf('breaking', '--against', 'proto/baseline.binpb'));
+  t.notThrows(() => buf('breaking', 'proto', '--against', 'proto/baseline.binpb'));
 });

@@ -9,7 +9,7 @@ import { MACHINE_OPTIONS, readMachine } from '../machine-flags.js';
 import { openJournal, PAIR_OPTIONS, readNodeOptions } from '../pair-options.js';
 
 export const backup: Command = {
-  usage: ['backup --connect ADDRESS[,ADDRESS]... --arbiter file:DIR [machine flags]'],
+  usage: ['backup --connect ADDRESS[,ADDRESS]... --arbiter ARBITER [machine flags]'],
   description:
     'Receives the log of a primary, replays it, and takes over when the primary dies and the ' +
     'arbiter agrees. Then it is the primary on the same address, and takes a new backup by ' +

@@ -11,7 +11,7 @@ import { MACHINE_OPTIONS, readMachine } from '../machine-flags.js';
 import { openJournal, PAIR_OPTIONS, readNodeOptions } from '../pair-options.js';
 
 export const primary: Command = {
-  usage: ['primary --arbiter file:DIR [--listen ADDRESS] [machine flags]'],
+  usage: ['primary --arbiter ARBITER [--listen ADDRESS] [machine flags]'],
   description:
     'Runs a machine and serves its log, its console and its status over gRPC. Output leaves only ' +
     'when a backup holds the log that explains it; without a backup the machine runs unprotected. ' +

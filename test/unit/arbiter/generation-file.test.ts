@@ -4,13 +4,12 @@
  * Method: claims in one process, a thousand races between two processes, and broken directories.
  */
 
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { GenerationFileArbiter, parseArbiter } from '../../../lib/arbiter/generation-file.js';
+import { GenerationFileArbiter } from '../../../lib/arbiter/generation-file.js';
+import { race } from '../../support/arbiter-race.js';
 import { smallDisk } from '../../support/small-disk.js';
 
 const RACES = 1_000;
@@ -90,44 +89,6 @@ test('a directory that is missing, unwritable or damaged is unavailable, never a
   t.like(await t.throwsAsync(unwritable.check()), { code: 'ARBITER_UNAVAILABLE' });
 });
 
-test('only file:DIR names an arbiter', (t) => {
-  t.notThrows(() => parseArbiter('file:/tmp'));
-  for (const text of ['file:', '/tmp', 'etcd:x']) {
-    t.like(
-      t.throws(() => parseArbiter(text)),
-      { code: 'USAGE' },
-    );
-  }
-});
-
-async function racer(t: ExecutionContext, directory: string, name: string): Promise<ChildProcess> {
-  const script = new URL('../../support/arbiter-racer.js', import.meta.url).pathname;
-  const child = fork(script, [directory, name]);
-  t.teardown(() => child.kill('SIGKILL'));
-  await once(child, 'message');
-  return child;
-}
-
-async function ask(child: ChildProcess, generation: number): Promise<string> {
-  const answer = once(child, 'message');
-  child.send({ machine: 'm', generation: `${generation}` });
-  const [message]: { outcome: string }[] = await answer;
-  return message?.outcome ?? 'none';
-}
-
 test(`of two processes that claim at once exactly one wins, ${RACES} times`, async (t) => {
-  const path = folder(t);
-  const racers = await Promise.all([racer(t, path, 'a'), racer(t, path, 'b')]);
-  const wins = [0, 0];
-  for (let generation = 1; generation <= RACES; generation += 1) {
-    const outcomes = await Promise.all(racers.map((child) => ask(child, generation)));
-    const won = outcomes.indexOf('won');
-    if (won < 0 || outcomes[1 - won] !== 'lost') {
-      t.fail(`generation ${generation}: ${outcomes.join(' and ')}`);
-      return;
-    }
-    wins[won] = (wins[won] ?? 0) + 1;
-  }
-  t.log(`won by the first ${wins[0]} times, by the second ${wins[1]} times`);
-  t.is((wins[0] ?? 0) + (wins[1] ?? 0), RACES);
+  await race(t, `file:${folder(t)}`, RACES);
 });
