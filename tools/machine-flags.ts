@@ -62,7 +62,7 @@ export const MACHINE_OPTIONS: OptionTable = {
     help: 'raw image of a disk, which is only read; may be given up to four times',
   },
   memory: { type: 'string', value: 'SIZE', help: `guest RAM (${DEFAULT_MEMORY})` },
-  harts: { type: 'string', value: 'N', help: 'harts; this version runs one (1)' },
+  harts: { type: 'string', value: 'N', help: 'harts, 1 to 8, which take turns on one thread (1)' },
   rtc: {
     type: 'string',
     value: 'now|SECONDS',
@@ -89,9 +89,6 @@ export type MachineOrigin = 'own' | 'agreed';
  */
 export async function readMachine(args: Arguments, origin: MachineOrigin): Promise<MachineSpec> {
   const harts = args.integer('harts', 1, MAX_HARTS) ?? 1;
-  if (harts !== 1) {
-    throw new LockstepError('USAGE', `--harts ${harts}: this version runs 1 hart`);
-  }
   const kernel = await readImage(args, 'kernel');
   const initrd = await readImage(args, 'initrd');
   const bios = await readFirmware(args, kernel);

@@ -91,7 +91,7 @@ export class ReplayFeed {
     const nowMs = performance.now();
     if (!this.shows || nowMs - this.lastLineMs < LINE_INTERVAL_MS) return;
     this.lastLineMs = nowMs;
-    const step = progress.steps[0] ?? 0n;
+    const step = progress.steps.reduce((sum, steps) => sum + steps, 0n);
     process.stderr.write(`\rlockstep: entry ${progress.seq}, step ${step}\x1b[K`);
   }
 

@@ -31,7 +31,7 @@ import {
   type WorkerStart,
 } from './hart-messages.js';
 import { HOST_PORTS } from './host-ports.js';
-import { inspectMachine, readRam, tailsOf } from './inspection.js';
+import { inspectMachine, readRam, stepsOf, tailsOf } from './inspection.js';
 import { ProgressReporter } from './progress-reporter.js';
 import { ReportBatch } from './report-batch.js';
 
@@ -172,12 +172,12 @@ export class HartLoop {
 
   private replayTurn(session: ReplaySession): number | null {
     const { untilStep } = this.start;
-    const step = this.machine.step(0);
-    const left = untilStep === null ? REPLAY_BUDGET_STEPS : untilStep - step;
+    const steps = this.machine.steps();
+    const left = untilStep === null ? REPLAY_BUDGET_STEPS : untilStep - steps;
     const status = session.advance(left < REPLAY_BUDGET_STEPS ? left : REPLAY_BUDGET_STEPS);
     const stop = session.stopped();
     if (status === 'stopped' && stop !== null) this.stopped(stop, session.lastSeq());
-    else if (untilStep !== null && this.machine.step(0) >= untilStep) this.reached();
+    else if (untilStep !== null && this.machine.steps() >= untilStep) this.reached();
     else if (status === 'behind') return 0;
     return null;
   }
@@ -193,7 +193,7 @@ export class HartLoop {
   private reached(): void {
     this.resting = true;
     this.publishProgress();
-    this.post({ kind: 'reached', step: this.machine.step(0) });
+    this.post({ kind: 'reached', step: this.machine.steps() });
   }
 
   private stopped(stop: MachineStop, seq: bigint): void {
@@ -327,7 +327,7 @@ export class HartLoop {
     this.resting = false;
     const hash = record.checkPages();
     const check = { seq: record.lastSeq(), hash };
-    const promotion = { seq: state.seq + 1n, steps: [this.machine.step(0)], check, outputs };
+    const promotion = { seq: state.seq + 1n, steps: stepsOf(this.machine), check, outputs };
     return { kind: 'promoted', promotion };
   }
 
@@ -384,7 +384,7 @@ export class HartLoop {
 
   private publishProgress(): void {
     if (!this.going) return;
-    const settled = this.resting || this.machine.isParked(0) || this.session.kind === 'replay';
+    const settled = this.resting || this.machine.isIdle() || this.session.kind === 'replay';
     this.progress.publish(this.lastSeq(), settled);
   }
 

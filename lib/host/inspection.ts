@@ -22,12 +22,21 @@ export function inspectMachine(machine: Machine, seq: bigint): InspectionReport 
   return {
     digest: machine.digest,
     seq,
-    steps: [machine.step(0)],
-    retired: [machine.retired(0)],
-    time: machine.time(0),
+    steps: stepsOf(machine),
+    retired: hartsOf(machine).map((hart) => machine.retired(hart)),
+    time: machine.time(machine.here().hart),
     stopped: machine.stopped(),
     words,
   };
+}
+
+/** Steps of each hart. */
+export function stepsOf(machine: Machine): bigint[] {
+  return hartsOf(machine).map((hart) => machine.step(hart));
+}
+
+function hartsOf(machine: Machine): number[] {
+  return Array.from({ length: machine.hartCount }, (_, hart) => hart);
 }
 
 /** Bytes at a guest-physical address; USAGE if they are not all in RAM, or too many. */

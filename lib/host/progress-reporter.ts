@@ -8,6 +8,7 @@
 import type { RegionObserver } from '../jit/region-observer.js';
 import type { Machine } from '../machine/machine.js';
 import type { EngineFigures, HartProgress } from './hart-listener.js';
+import { stepsOf } from './inspection.js';
 import { CONTROL, PROGRESS, type ControlBlock, type Report } from './hart-messages.js';
 
 const INTERVAL_MS = 100;
@@ -34,10 +35,11 @@ export class ProgressReporter {
   publish(seq: bigint, settled: boolean): void {
     const { words, progress } = this.control;
     const { machine } = this;
-    const step = machine.step(0);
-    const time = machine.time(0);
-    const parked = machine.isParked(0);
-    Atomics.store(progress, PROGRESS.steps, step);
+    const steps = stepsOf(machine);
+    const step = machine.steps();
+    const time = machine.time(machine.here().hart);
+    const parked = machine.isIdle();
+    steps.forEach((own, hart) => void Atomics.store(progress, PROGRESS.steps + hart, own));
     Atomics.store(progress, PROGRESS.time, time);
     Atomics.store(progress, PROGRESS.seq, seq);
     Atomics.store(words, CONTROL.parked, parked ? 1 : 0);
@@ -48,7 +50,7 @@ export class ProgressReporter {
     this.toldStep = step;
     this.toldSeq = seq;
     this.lastMs = performance.now();
-    this.post({ kind: 'progress', steps: [step], time, parked, seq });
+    this.post({ kind: 'progress', steps, time, parked, seq });
   }
 
   /** Milliseconds until a message is due; infinite if there is nothing new to tell. */

@@ -117,13 +117,14 @@ export class RegionCache implements RegionCompiler, RegionControl {
   validate(entry: number): boolean {
     const region = this.byEntry.get(entry);
     if (region === undefined) return false;
-    const { memory, mmu } = this.hart;
+    const { memory, mmu, rights } = this.hart;
     const at = this.entryAddress(entry);
     const here = memory.view.getBigUint64(at + ENTRY.pc, true) === this.pc();
     const same =
       here &&
       region.pages.every((page) => {
-        const found = mmu.translate(page.virtualLow, page.virtualHigh, 'fetch');
+        const { virtualLow, virtualHigh } = page;
+        const found = rights.peek(() => mmu.translate(virtualLow, virtualHigh, 'fetch'));
         return found >= 0 && this.ramPageOf(found) === page.ramPage;
       });
     if (!same) {
@@ -213,8 +214,12 @@ export class RegionCache implements RegionCompiler, RegionControl {
     );
     if (known !== undefined) return known;
     if (pages.length === REGION_PAGES_MAX) return null;
-    const found = this.hart.mmu.translate(virtualLow, virtualHigh, 'fetch');
-    const ramPage = found >= 0 ? this.ramPageOf(found) : -1;
+    const { mmu, rights } = this.hart;
+    const ramPage = rights.peek(() => {
+      const found = mmu.translate(virtualLow, virtualHigh, 'fetch');
+      const ram = found >= 0 ? this.ramPageOf(found) : -1;
+      return ram >= 0 && rights.read(ram) ? ram : -1;
+    });
     if (ramPage < 0) return null;
     const page = { virtualLow, virtualHigh, ramPage };
     pages.push(page);

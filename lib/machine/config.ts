@@ -41,8 +41,8 @@ export interface DiskConfig {
 
 /** Errors: USAGE, for what this version can't build. */
 export function checkConfig(config: MachineConfig): void {
-  if (config.harts !== 1) {
-    throw new LockstepError('USAGE', `this version runs 1 hart, not ${config.harts}`);
+  if (!Number.isInteger(config.harts) || config.harts < 1 || config.harts > MAX_HARTS) {
+    throw new LockstepError('USAGE', `${config.harts} harts: give 1 to ${MAX_HARTS}`);
   }
   const megabytes = config.memoryBytes / 2 ** 20;
   if (!Number.isInteger(megabytes / 2) || megabytes < 2 || megabytes > 3072) {

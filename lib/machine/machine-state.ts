@@ -18,8 +18,11 @@ export const MACHINE_SPEC: WordBlockSpec = {
     /** 0 running, 1 power-off, 2 reset, 3 exit. */
     'stopCause',
     'stopStatus',
-    /** Step at which a device last went on with bounded work. */
+    /** Steps (of all harts) at which a device last went on with bounded work. */
     'resumedAt',
+    /** The hart in turn, and its step at which the turn ends (`hart-turns.ts`). */
+    'turnHart',
+    'turnEnd',
     ['clientId', CONSOLE_CLIENTS],
     ['clientSequence', CONSOLE_CLIENTS],
     /** When each client was last heard, on a counter of inputs. */
@@ -77,6 +80,19 @@ export class MachineState {
 
   set resumedAt(step: bigint) {
     this.block.set(this.block.index('resumedAt'), step);
+  }
+
+  get turnHart(): number {
+    return Number(this.block.get(this.block.index('turnHart')));
+  }
+
+  get turnEnd(): bigint {
+    return this.block.get(this.block.index('turnEnd'));
+  }
+
+  setTurn(hart: number, end: bigint): void {
+    this.block.set(this.block.index('turnHart'), BigInt(hart));
+    this.block.set(this.block.index('turnEnd'), end);
   }
 
   lastInputSequence(client: bigint): bigint {

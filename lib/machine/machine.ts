@@ -10,9 +10,11 @@ import type { InputEvent, InputStream, OutputStream, Point } from '../event/even
 
 /** Why `runUntil` came back. Only `reached` says that the point was reached. */
 export type RunResult =
-  /** The hart stands exactly at the point asked for. */
+  /** The machine stands exactly at the point asked for. */
   | { readonly reason: 'reached' }
-  /** The hart executed WFI and waits; `deadline` is its timer in virtual ticks, if it has one. */
+  /** As many steps as allowed were counted on the way to the point. */
+  | { readonly reason: 'paused' }
+  /** Every hart executed WFI and waits; `deadline` is the first timer in virtual ticks, if any. */
   | { readonly reason: 'parked'; readonly deadline: bigint | null }
   /** Enough output is waiting that it should be taken before the hart goes on. */
   | { readonly reason: 'output' }
@@ -57,15 +59,25 @@ export interface Machine {
   /** Virtual time of `hart` in timebase ticks (10 MHz). */
   time(hart: number): bigint;
   isParked(hart: number): boolean;
+  /** The hart in turn and its step: where the next event is applied. */
+  here(): Point;
+  /** Steps of all harts together. */
+  steps(): bigint;
+  /** Every hart waits for an interrupt. */
+  isIdle(): boolean;
+  /** The first timer that would end an idle time, in virtual ticks, or null. */
+  deadline(): bigint | null;
   stopped(): MachineStop | null;
 
   /**
-   * Runs one hart until it has counted exactly `point.step` steps, or stops earlier for one of
-   * the other reasons. A point in the past is an assertion.
+   * Runs until `point.hart` has its turn at exactly `point.step`, or stops earlier for one of the
+   * other reasons: after `mostSteps` of all harts, for one. A point in the past is an assertion.
    */
-  runUntil(point: Point): RunResult;
+  runUntil(point: Point, mostSteps?: bigint): RunResult;
+  /** Runs until all harts together have counted exactly so many steps more. */
+  runFor(steps: bigint): RunResult;
 
-  /** Applies an event at the point where its hart stands now; another point is an assertion. */
+  /** Applies an event at `here()`; another point is an assertion. */
   apply(event: InputEvent): void;
 
   /** Output produced since the last call, in order within each stream. */

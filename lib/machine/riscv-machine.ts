@@ -15,7 +15,7 @@ import { WordBlock, type WordBlockSpec } from '../memory/word-block.js';
 import { hartDerivedRegions } from '../riscv/derived.js';
 import { HART_WORD, hartBlockSpec } from '../riscv/hart-state.js';
 import { UNOBSERVED } from '../jit/region-observer.js';
-import { Hart } from '../riscv/hart.js';
+import { Hart, type HartPorts } from '../riscv/hart.js';
 import { mromDevice } from './board-mrom.js';
 import { Board, boardSpecs } from './board.js';
 import { checkConfig, RAM_BASE, type MachineConfig, type MachineImages } from './config.js';
@@ -23,6 +23,7 @@ import { buildDeviceTree } from './device-tree.js';
 import { DiskPages } from './disk-pages.js';
 import { RamDma } from './dma.js';
 import { compilerOf, DEFAULT_ENGINE, type EngineOptions } from './engine.js';
+import { HartTurns } from './hart-turns.js';
 import { planLoad, type LoadPlan } from './loader.js';
 import { MACHINE_SPEC, MachineState } from './machine-state.js';
 import { machineDigest } from './machine-digest.js';
@@ -36,6 +37,10 @@ import type {
 } from './machine.js';
 import type { MachinePorts } from './machine-ports.js';
 import { OutputBuffer } from './output-buffer.js';
+import { TurnOwnership } from './turn-ownership.js';
+
+/** More steps than any machine counts. */
+const FOREVER = 1n << 63n;
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
 declare const WebAssembly: {
@@ -73,7 +78,8 @@ class RiscvMachine implements Machine {
   private readonly buffer: ArrayBufferLike;
   private readonly state: MachineState;
   private readonly board: Board;
-  private readonly hart: Hart;
+  private readonly harts: Hart[] = [];
+  private readonly turns: HartTurns;
   private readonly diskPages: DiskPages;
   private readonly output = new OutputBuffer();
   private interrupts: TakenInterrupt[] = [];
@@ -85,10 +91,11 @@ class RiscvMachine implements Machine {
     this.diskPages = new DiskPages(disks, this.ramPageCount);
     this.pageCount = this.ramPageCount + this.diskPages.count;
     this.plan = planLoad(config, images, buildDeviceTree);
+    const numbers = Array.from({ length: config.harts }, (_, hart) => hart);
     this.layout = planLayout({
       ramBytes: config.memoryBytes,
-      blocks: [MACHINE_SPEC, hartBlockSpec(0), ...boardSpecs(config)],
-      derived: [{ name: 'page-flags', bytes: this.ramPageCount }, ...hartDerivedRegions(0)],
+      blocks: [MACHINE_SPEC, ...numbers.map(hartBlockSpec), ...boardSpecs(config)],
+      derived: numbers.flatMap((hart) => hartDerivedRegions(hart, this.ramPageCount)),
     });
     const pages = this.layout.totalBytes / WASM_PAGE_BYTES;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
@@ -101,30 +108,32 @@ class RiscvMachine implements Machine {
       config,
       {
         block,
-        dma: new RamDma(this.layout, this.buffer, (at, bytes) => this.hart.noteDmaWrite(at, bytes)),
-        clock: { now: () => this.hart.time() },
+        dma: new RamDma(this.layout, this.buffer, {
+          claim: (at, bytes, mode) => this.current.claim(at, bytes, mode),
+          written: (at, bytes) => this.current.noteDmaWrite(at, bytes),
+        }),
+        clock: { now: () => this.current.time() },
         output: { emit: (stream, bytes) => this.emit(stream, bytes) },
         disks,
         stop: (stop) => this.stop(stop),
-        setLine: (_hart, code, level) => this.hart.setLine(code, level),
-        setTimeCompare: (_hart, ticks) => this.hart.setMachineCompare(ticks),
+        setLine: (hart, code, level) => this.hartOf(hart).setLine(code, level),
+        setTimeCompare: (hart, ticks) => this.hartOf(hart).timers.setMachineCompare(ticks),
       },
       mromDevice(this.plan.mrom),
     );
-    this.hart = new Hart({
-      hart: 0,
-      layout: this.layout,
-      memory,
-      compiler: compilerOf(engine, regions),
-      ports: {
-        mmio: this.board.bus,
-        deviceDeadline: () => this.board.rtc.alarmDeadline(),
-        pollDevices: () => this.board.rtc.poll(),
-        busy: () => this.board.hasWork(),
-        mustReturn: () => this.mustReturn(),
-        onInterrupt: (step, cause) => this.interrupts.push({ hart: 0, step, cause }),
-      },
-    });
+    const ownership = config.harts > 1 ? new TurnOwnership(this.harts) : null;
+    for (const hart of numbers) {
+      this.harts.push(
+        new Hart({
+          hart,
+          layout: this.layout,
+          memory,
+          compiler: compilerOf(engine, regions),
+          ports: { ...this.hartPorts(hart), ownership },
+        }),
+      );
+    }
+    this.turns = new HartTurns(this.harts, this.state);
     this.powerOn();
   }
 
@@ -148,25 +157,52 @@ class RiscvMachine implements Machine {
     return this.state.stop();
   }
 
-  runUntil(point: Point): RunResult {
-    const hart = this.hartOf(point.hart);
-    const exit = hart.run(point.step);
+  here(): Point {
+    const { current } = this;
+    return { hart: current.memory.hart, step: current.step() };
+  }
+
+  steps(): bigint {
+    return this.turns.steps();
+  }
+
+  isIdle(): boolean {
+    return this.turns.isIdle();
+  }
+
+  deadline(): bigint | null {
+    return this.turns.deadline();
+  }
+
+  runUntil(point: Point, mostSteps = FOREVER): RunResult {
+    const step = this.hartOf(point.hart).step();
+    assert(point.step >= step, `hart ${point.hart} is at step ${step}, beyond ${point.step}`);
+    return this.run(point, mostSteps);
+  }
+
+  runFor(steps: bigint): RunResult {
+    return this.run(null, steps);
+  }
+
+  private run(point: Point | null, mostSteps: bigint): RunResult {
+    const exit = this.turns.run(point, this.steps() + mostSteps);
     const stop = this.state.stop();
     if (stop !== null) return { reason: 'stopped', stop };
     switch (exit) {
-      case 'limit':
-        return { reason: 'reached' };
+      case 'reached':
+      case 'paused':
+        return { reason: exit };
       case 'parked':
-        return { reason: 'parked', deadline: hart.deadline() };
+        return { reason: 'parked', deadline: this.deadline() };
       case 'must-return':
         return { reason: 'output' };
     }
   }
 
   apply(event: InputEvent): void {
-    const hart = this.hartOf(event.hart);
-    const step = hart.step();
-    assert(event.step === step, `event at step ${event.step}, hart at ${step}`);
+    const { hart, step } = this.here();
+    const isHere = event.hart === hart && event.step === step;
+    assert(isHere, `event at step ${event.step} of hart ${event.hart}, machine at ${hart} ${step}`);
     switch (event.kind) {
       case 'console-input':
         this.state.noteInput(event.client, event.sequence);
@@ -179,10 +215,10 @@ class RiscvMachine implements Machine {
         this.board.net?.receive(event.bytes);
         return;
       case 'rebase':
-        hart.rebase(event.rate);
+        this.current.rebase(event.rate);
         return;
       case 'wake':
-        hart.wake(event.time);
+        this.turns.wake(hart, event.time);
         return;
       case 'control':
         this.control(event.action);
@@ -230,9 +266,10 @@ class RiscvMachine implements Machine {
   }
 
   takeDirtyPages(): readonly (readonly [page: number, hash: bigint])[] {
-    const ofRam = this.hart
-      .takeDirtyPages()
-      .map((page) => [page, this.hart.hashPage(page)] as const);
+    const [first] = this.harts;
+    const ofRam = this.takeDirtyRam().map(
+      (page) => [page, present(first, 'hart 0').hashPage(page)] as const,
+    );
     return this.diskPages.areDirty ? [...ofRam, ...this.diskPages.takeDirty()] : ofRam;
   }
 
@@ -280,14 +317,36 @@ class RiscvMachine implements Machine {
     }
     new Uint8Array(this.buffer, wordsStart, words.length).set(words);
     this.dropTransient();
-    this.hart.afterRestore();
+    for (const hart of this.harts) hart.afterRestore();
     this.board.afterRestore();
     this.watchHostTarget();
   }
 
   private hartOf(hart: number): Hart {
-    assert(hart === 0, `there is no hart ${hart}`);
-    return this.hart;
+    return present(this.harts[hart], `hart ${hart}`);
+  }
+
+  private get current(): Hart {
+    return this.turns.current;
+  }
+
+  private hartPorts(hart: number): Omit<HartPorts, 'ownership'> {
+    return {
+      mmio: this.board.bus,
+      deviceDeadline: () => this.board.rtc.alarmDeadline(),
+      pollDevices: () => this.board.rtc.poll(),
+      busy: () => this.board.hasWork(),
+      mustReturn: () => this.mustReturn(),
+      onInterrupt: (step, cause) => this.interrupts.push({ hart, step, cause }),
+    };
+  }
+
+  /** RAM pages written by any hart since the last call, ascending. */
+  private takeDirtyRam(): readonly number[] {
+    const lists = this.harts.map((hart) => hart.takeDirtyPages());
+    const [only] = lists;
+    if (lists.length === 1 && only !== undefined) return only;
+    return [...new Set(lists.flat())].sort((a, b) => a - b);
   }
 
   private ram(): Uint8Array {
@@ -306,21 +365,24 @@ class RiscvMachine implements Machine {
       ram.set(segment.bytes, segment.address - RAM_BASE);
     }
     this.board.reset();
-    const { hart, deviceTree, firmwareInfo } = this.plan.bootArguments;
-    this.hart.block.set(HART_WORD.timeRate, this.config.initialRate);
-    this.hart.reset(BigInt(this.plan.programEntry), [
-      [10, BigInt(hart)],
-      [11, BigInt(deviceTree)],
-      [12, BigInt(firmwareInfo)],
-    ]);
-    this.hart.clearPageFlags();
+    const { deviceTree, firmwareInfo } = this.plan.bootArguments;
+    for (const hart of this.harts) {
+      hart.block.set(HART_WORD.timeRate, this.config.initialRate);
+      hart.reset(BigInt(this.plan.programEntry), [
+        [10, BigInt(hart.memory.hart)],
+        [11, BigInt(deviceTree)],
+        [12, BigInt(firmwareInfo)],
+      ]);
+      hart.clearPageFlags();
+    }
+    this.turns.begin(this.hartOf(0));
     this.watchHostTarget();
   }
 
   private dropTransient(): void {
     this.output.take();
     this.interrupts = [];
-    this.hart.clearPageFlags();
+    for (const hart of this.harts) hart.clearPageFlags();
   }
 
   private control(action: 'power-off' | 'reset' | 'snapshot'): void {
@@ -338,16 +400,18 @@ class RiscvMachine implements Machine {
 
   /** A reset keeps steps, time, stream positions and output not yet taken. */
   private restart(): void {
-    const { block } = this.hart;
-    const kept = (['step', 'traps', 'timeBase', 'timeStep', 'timeRate'] as const).map(
-      (field) => [HART_WORD[field], block.get(HART_WORD[field])] as const,
+    const kept = this.harts.flatMap(({ block }) =>
+      (['step', 'traps', 'timeBase', 'timeStep', 'timeRate'] as const).map(
+        (field) => [block, HART_WORD[field], block.get(HART_WORD[field])] as const,
+      ),
     );
-    block.words.fill(0n);
+    for (const { block } of this.harts) block.words.fill(0n);
     clearBytes(this.ram());
     this.powerOn();
-    for (const [index, value] of kept) block.set(index, value);
+    for (const [block, index, value] of kept) block.set(index, value);
+    this.turns.begin(this.hartOf(0));
     this.state.clearStop();
-    this.hart.markAllDirty();
+    for (const hart of this.harts) hart.markAllDirty();
   }
 
   private emit(stream: OutputStream, bytes: Uint8Array): void {
@@ -370,15 +434,16 @@ class RiscvMachine implements Machine {
   }
 
   private resumeWork(): void {
-    const step = this.hart.step();
-    if (this.state.resumedAt === step) return;
-    this.state.resumedAt = step;
+    const steps = this.steps();
+    if (this.state.resumedAt === steps) return;
+    this.state.resumedAt = steps;
     this.board.resumeWork();
   }
 
   private watchHostTarget(): void {
     const { tohost } = this.plan.symbols;
-    if (tohost !== undefined) this.hart.watchPage(tohost);
+    if (tohost === undefined) return;
+    for (const hart of this.harts) hart.watchPage(tohost);
   }
 
   /** HTIF as the RISC-V test suites use it: an odd value ends the run, exit code above bit 0. */

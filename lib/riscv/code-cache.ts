@@ -124,6 +124,14 @@ export class CodeCache {
     return true;
   }
 
+  /** Drops everything decoded from a page; its bytes may change without notice from now on. */
+  forgetPage(ramPage: number): void {
+    const slotPage = this.slotPageOf[ramPage] ?? -1;
+    if (slotPage < 0) return;
+    this.onChange?.changed(ramPage);
+    this.retire(ramPage, slotPage);
+  }
+
   /** A page that is data by now: stores to it need not ask any more. */
   private retire(ramPage: number, slotPage: number): void {
     this.slotPageOf[ramPage] = -1;

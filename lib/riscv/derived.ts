@@ -102,8 +102,9 @@ export const MAILBOX = {
 } as const;
 const MAILBOX_BYTES = 64;
 
-export function hartDerivedRegions(hart: number): readonly DerivedRegion[] {
+export function hartDerivedRegions(hart: number, ramPages: number): readonly DerivedRegion[] {
   return [
+    { name: `page-flags${hart}`, bytes: ramPages },
     { name: `mailbox${hart}`, bytes: MAILBOX_BYTES },
     { name: `tlb${hart}`, bytes: (1 + ADDRESS_SPACES * SPACE_DATA_CONTEXTS) * TLB_CONTEXT_BYTES },
     {

@@ -18,6 +18,9 @@ export const PAGE_HAS_TABLES = 2;
 export const PAGE_DIRTY = 4;
 /** Stores are to be noticed by the machine (HTIF). */
 export const PAGE_WATCHED = 8;
+/** This hart may read the page, or read and write it; only with several harts (`page-rights.ts`). */
+export const PAGE_READABLE = 16;
+export const PAGE_WRITABLE = 32;
 /** Any of these makes stores take the slow way. */
 export const PAGE_SPECIAL = PAGE_HAS_CODE | PAGE_HAS_TABLES | PAGE_WATCHED;
 
@@ -40,7 +43,7 @@ export class HartMemory {
     this.mailbox = layout.offsetOf(`mailbox${hart}`);
     this.pageFlags = new Uint8Array(
       buffer,
-      layout.offsetOf('page-flags'),
+      layout.offsetOf(`page-flags${hart}`),
       layout.ramBytes / PAGE_BYTES,
     );
     this.ramBytes = layout.ramBytes;
@@ -72,5 +75,9 @@ export class HartMemory {
 
   addFlags(page: number, flags: number): void {
     this.pageFlags[page] = this.flags(page) | flags;
+  }
+
+  removeFlags(page: number, flags: number): void {
+    this.pageFlags[page] = this.flags(page) & ~flags;
   }
 }

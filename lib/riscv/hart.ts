@@ -12,12 +12,21 @@ import type { MemoryLayout } from '../memory/layout.js';
 import { CodeCache } from './code-cache.js';
 import { CsrFile } from './csr.js';
 import { MAILBOX } from './derived.js';
+import { HartTimers, setLine } from './hart-timers.js';
 import { HART_WORD, X_OFFSET, type HartField } from './hart-state.js';
-import { HartMemory, PAGE_DIRTY, PAGE_HAS_TABLES, PAGE_WATCHED } from './hart-memory.js';
+import {
+  HartMemory,
+  PAGE_DIRTY,
+  PAGE_HAS_TABLES,
+  PAGE_READABLE,
+  PAGE_WATCHED,
+  PAGE_WRITABLE,
+} from './hart-memory.js';
 import { instantiate, type HartImports, type InterpreterExports } from './interpreter/instance.js';
 import { SlowAccess, type MmioPort } from './slow-access.js';
 import { SystemInstructions } from './system-instructions.js';
 import { Mmu } from './mmu.js';
+import { PageRights, type OwnershipPort, type PageMode } from './page-rights.js';
 import { Pmp } from './pmp.js';
 import { MACHINE, MSTATUS } from './privilege.js';
 import type { CompilerOptions, RegionCompiler } from './region-port.js';
@@ -34,18 +43,21 @@ export interface HartPorts {
   /** True when output or a stop makes it necessary to return to the caller of `run`. */
   readonly mustReturn: () => boolean;
   readonly onInterrupt: (step: bigint, code: number) => void;
+  /** Null for the only hart of a machine. */
+  readonly ownership: OwnershipPort | null;
 }
 
 /** Why `run` returned before its limit, or `limit`. */
 export type HartExit = 'limit' | 'parked' | 'must-return';
 
 const MAX_BUDGET = 1 << 30;
-const MENVCFG_STCE = 1n << 63n;
 const NEVER = (1n << 64n) - 1n;
 
 export class Hart {
   readonly memory: HartMemory;
   readonly block: WordBlock;
+  readonly rights: PageRights;
+  readonly timers: HartTimers;
   private readonly mmu: Mmu;
   private readonly pmp: Pmp;
   private readonly code: CodeCache;
@@ -55,10 +67,6 @@ export class Hart {
   /** Steps handed to generated code for the present stretch. */
   private budget = 0;
   private running = false;
-  /** CLINT's compare value for this hart, in ticks. */
-  private machineCompare = NEVER;
-  /** The step at which the timers must be looked at again; derived. */
-  private timerStep = 0;
 
   constructor(options: {
     readonly hart: number;
@@ -72,8 +80,15 @@ export class Hart {
     this.memory = new HartMemory(options.hart, options.layout, options.memory.buffer);
     this.block = this.memory.block;
     this.pmp = new Pmp(this.memory);
-    this.mmu = new Mmu(this.memory, this.pmp);
+    this.rights = new PageRights(this.memory, options.ports.ownership);
+    this.mmu = new Mmu(this.memory, this.pmp, this.rights);
     this.code = new CodeCache(this.memory);
+    const { deviceDeadline, pollDevices } = options.ports;
+    this.timers = new HartTimers(this.block, {
+      step: () => this.step(),
+      deviceDeadline,
+      pollDevices,
+    });
     const imports = this.createImports(options.hart, options.ports.mmio);
     const interpreter = instantiate(this.memory, imports, {
       memory: options.memory,
@@ -84,6 +99,7 @@ export class Hart {
       options.compiler?.create({
         memory: this.memory,
         mmu: this.mmu,
+        rights: this.rights,
         code: this.code,
         addresses: interpreter.addresses,
         limits: interpreter.limits,
@@ -106,12 +122,13 @@ export class Hart {
     const access = new SlowAccess({
       memory: this.memory,
       mmu: this.mmu,
+      rights: this.rights,
       code: this.code,
       mmio: {
         read: (physical, bytes) => mmio.read(physical, bytes),
         write: (physical, bytes, value) => {
           // A device's alarm or the CLINT's timer may have been set.
-          this.timersChanged();
+          this.timers.changed();
           return mmio.write(physical, bytes, value);
         },
       },
@@ -125,7 +142,7 @@ export class Hart {
       counters: {
         retired: () => this.retired(),
         time: () => this.time(),
-        timerChanged: () => this.timersChanged(),
+        timerChanged: () => this.timers.changed(),
       },
     });
     const system = new SystemInstructions({
@@ -158,28 +175,13 @@ export class Hart {
     return this.step() - this.get('traps');
   }
 
-  /** Virtual time in timebase ticks; exact integer arithmetic. */
+  /** Virtual time in timebase ticks. */
   time(): bigint {
-    const delta = this.step() - this.get('timeStep');
-    return this.get('timeBase') + ((delta * this.get('timeRate')) >> 32n);
+    return this.timers.time();
   }
 
   get parked(): boolean {
     return this.block.halves[HART_WORD.parked * 2] !== 0;
-  }
-
-  /** The earliest timer that would wake the parked hart, in ticks, or null. */
-  deadline(): bigint | null {
-    const enabled = this.get('mie');
-    let earliest = this.ports.deviceDeadline() ?? NEVER;
-    if ((enabled & (1n << 7n)) !== 0n && this.machineCompare < earliest) {
-      earliest = this.machineCompare;
-    }
-    if ((enabled & (1n << 5n)) !== 0n && this.supervisorTimerOn()) {
-      const compare = this.get('stimecmp');
-      if (compare < earliest) earliest = compare;
-    }
-    return earliest === NEVER ? null : earliest;
   }
 
   /** Runs until the step counter is `limit`. */
@@ -194,44 +196,68 @@ export class Hart {
       const busy = this.ports.busy();
       if (busy) this.put('parked', 0n);
       if (this.parked) return 'parked';
-      if (step >= this.timerStep) this.updateTimers();
+      if (step >= this.timers.dueStep) this.timers.update();
       const code = interruptPossible(this.block) ? nextInterrupt(this.block) : null;
       if (code !== null) {
         this.takeInterrupt(code);
         continue;
       }
-      const until = busy ? step + 1 : Math.min(this.timerStep, last);
+      const until = busy ? step + 1 : Math.min(this.timers.dueStep, last);
       this.runGenerated(until - step);
     }
   }
 
   /** Sets or clears an interrupt line (a bit of mip) from a device. */
   setLine(code: number, level: boolean): void {
-    const at = HART_WORD.mipLines * 2;
-    const lines = this.block.halves[at] ?? 0;
-    this.block.halves[at] = level ? lines | (1 << code) : lines & ~(1 << code);
-  }
-
-  setMachineCompare(ticks: bigint): void {
-    this.machineCompare = ticks;
-    this.timersChanged();
+    setLine(this.block, code, level);
   }
 
   /** From the present step on, time advances by `rate` / 2^32 ticks a step. */
   rebase(rate: bigint): void {
-    this.put('timeBase', this.time());
-    this.put('timeStep', this.get('step'));
-    this.put('timeRate', rate);
-    this.timersChanged();
+    this.timers.set(this.time(), rate);
+  }
+
+  /** Goes on with the time of a hart that ran before, if it is later; time never runs back. */
+  follow(time: bigint, rate: bigint): void {
+    const own = this.time();
+    this.timers.set(time > own ? time : own, rate);
+  }
+
+  /** Ends the wait of WFI where an enabled interrupt is pending (section 3.3.3). */
+  unparkIfPending(): void {
+    if (!this.parked) return;
+    this.timers.update();
+    if (interruptPossible(this.block)) this.put('parked', 0n);
   }
 
   wake(time: bigint): void {
     assert(this.parked, `wake of hart ${this.memory.hart}, which is not parked`);
     assert(time >= this.time(), `wake to ${time}, before ${this.time()}`);
     this.put('parked', 0n);
-    this.put('timeBase', time);
-    this.put('timeStep', this.get('step'));
-    this.timersChanged();
+    this.timers.set(time, this.timers.rate);
+  }
+
+  /** Before a device reads RAM, and before it writes. */
+  claim(physical: number, bytes: number, mode: PageMode): void {
+    if (bytes === 0) return;
+    const first = this.memory.pageOfHost(this.memory.hostOf(physical));
+    const last = this.memory.pageOfHost(this.memory.hostOf(physical + bytes - 1));
+    for (let page = first; page <= last; page++) {
+      if (mode === 'write') this.rights.write(page);
+      else this.rights.read(page);
+    }
+  }
+
+  /** Another hart takes a page from this one, wholly or only the right to write it. */
+  losePage(page: number, left: 'nothing' | 'read'): void {
+    if (left === 'read') {
+      this.mmu.cache.revokeWrites(page);
+      this.memory.removeFlags(page, PAGE_WRITABLE);
+      return;
+    }
+    this.code.forgetPage(page);
+    this.mmu.losePage(page);
+    this.memory.removeFlags(page, PAGE_READABLE | PAGE_WRITABLE);
   }
 
   /** A store by a device: marks the page and drops what was derived from its bytes. */
@@ -296,7 +322,7 @@ export class Hart {
     this.pmp.rebuild();
     this.mmu.flush();
     this.mmu.updateContext();
-    this.timersChanged();
+    this.timers.changed();
   }
 
   /** Sets the state in which firmware is entered: M mode at `pc` (section 3.4). */
@@ -341,38 +367,6 @@ export class Hart {
   private enter(cause: TrapCause): void {
     enterTrap(this.block, cause);
     this.mmu.updateContext();
-  }
-
-  private supervisorTimerOn(): boolean {
-    return (this.get('menvcfg') & MENVCFG_STCE) !== 0n;
-  }
-
-  /** Time or a compare value changed: the timers are looked at before the next instruction. */
-  private timersChanged(): void {
-    this.timerStep = 0;
-  }
-
-  /** MTIP and STIP follow from time and the compare values; finds when they next change. */
-  private updateTimers(): void {
-    const now = this.time();
-    const deviceDeadline = this.ports.deviceDeadline();
-    if (deviceDeadline !== null && deviceDeadline <= now) this.ports.pollDevices();
-    const supervisorCompare = this.supervisorTimerOn() ? this.get('stimecmp') : NEVER;
-    this.setLine(7, now >= this.machineCompare);
-    this.setLine(5, now >= supervisorCompare);
-    let next = NEVER;
-    for (const at of [deviceDeadline ?? NEVER, this.machineCompare, supervisorCompare]) {
-      if (at > now && at < next) next = at;
-    }
-    this.timerStep = next === NEVER ? Infinity : this.stepAt(next);
-  }
-
-  /** The first step at which time is at least `ticks`, which lies in the future. */
-  private stepAt(ticks: bigint): number {
-    const rate = this.get('timeRate');
-    if (rate === 0n) return Infinity;
-    const delta = (((ticks - this.get('timeBase')) << 32n) + rate - 1n) / rate;
-    return Number(this.get('timeStep') + delta);
   }
 }
 

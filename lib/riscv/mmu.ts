@@ -13,6 +13,7 @@ import { DATA_CONTEXTS, MAILBOX } from './derived.js';
 import { HART_WORD } from './hart-state.js';
 import { PAGE_DIRTY, PAGE_HAS_TABLES, PAGE_SPECIAL, type HartMemory } from './hart-memory.js';
 import type { Access, Pmp } from './pmp.js';
+import type { PageRights } from './page-rights.js';
 import { MACHINE_CONTEXT, TranslationCache, type VirtualAddress } from './translation-cache.js';
 
 /** Exception codes (privileged specification, table 14). */
@@ -40,21 +41,27 @@ export class Mmu {
   readonly cache: TranslationCache;
   private readonly memory: HartMemory;
   private readonly pmp: Pmp;
+  private readonly rights: PageRights;
   private readonly halves: Uint32Array;
   /** Pages flagged as page tables since everything was forgotten. */
-  private tablePages: number[] = [];
+  private readonly tablePages = new Set<number>();
   /** By RAM page: bits 21 and up of the addresses that a last-level table there translates. */
   private readonly tableRegions: Float64Array;
+  /** By RAM page: 1 if instructions were fetched by a last-level table there. */
+  private readonly tableFetches: Uint8Array;
   private context = MACHINE_CONTEXT;
   /** Whether compiled code relies on what a virtual page is mapped to. */
   hasCompiledCode: (at: VirtualAddress) => boolean = () => true;
 
-  constructor(memory: HartMemory, pmp: Pmp) {
+  constructor(memory: HartMemory, pmp: Pmp, rights: PageRights) {
     this.memory = memory;
     this.pmp = pmp;
+    this.rights = rights;
     this.halves = memory.block.halves;
-    this.cache = new TranslationCache(memory.hart, memory.layout, memory.view.buffer);
+    const { hart, layout, view } = memory;
+    this.cache = new TranslationCache(hart, layout, view.buffer, rights.isShared);
     this.tableRegions = new Float64Array(memory.pageFlags.length);
+    this.tableFetches = new Uint8Array(memory.pageFlags.length);
     this.updateContext();
   }
 
@@ -81,10 +88,26 @@ export class Mmu {
   /** Forgets every translation, and with it the reason to watch page tables. */
   flush(): void {
     this.cache.forget();
-    for (const page of this.tablePages) {
-      this.memory.pageFlags[page] = this.memory.flags(page) & ~PAGE_HAS_TABLES;
+    for (const page of this.tablePages) this.memory.removeFlags(page, PAGE_HAS_TABLES);
+    this.tablePages.clear();
+    this.publishEpoch();
+  }
+
+  /** Another hart takes a page: forgets it, and what was translated by tables in it. */
+  losePage(page: number): void {
+    this.cache.revokeReads(page);
+    this.cache.revokeWrites(page);
+    if ((this.memory.flags(page) & PAGE_HAS_TABLES) === 0) return;
+    const region = this.tableRegions[page] ?? NO_REGION;
+    if (Number.isNaN(region)) {
+      this.flush();
+      return;
     }
-    this.tablePages = [];
+    this.cache.forgetRegion(region);
+    this.memory.removeFlags(page, PAGE_HAS_TABLES);
+    this.tablePages.delete(page);
+    if (this.tableFetches[page] === 0) return;
+    this.cache.renewEpochs();
     this.publishEpoch();
   }
 
@@ -110,11 +133,13 @@ export class Mmu {
     const host = this.memory.hostOf(page * 4096);
     const at = { low, high };
     const delta = host - (low & ~0xfff);
+    const index = this.memory.pageOfHost(host);
     if (!write) {
-      this.cache.fillRead(this.context, at, delta);
+      this.rights.read(index);
+      this.cache.fillRead(this.context, at, delta, index);
       return;
     }
-    const index = this.memory.pageOfHost(host);
+    this.rights.write(index);
     if ((this.memory.flags(index) & PAGE_SPECIAL) !== 0) return;
     this.memory.addFlags(index, PAGE_DIRTY);
     this.cache.fillWrite(this.context, at, delta, index);
@@ -201,10 +226,13 @@ export class Mmu {
         return -ACCESS_FAULT[access];
       }
       const host = this.memory.hostOf(address);
+      const holder = this.memory.pageOfHost(host);
+      if (!this.rights.read(holder)) return fault;
       const entry = this.memory.view.getUint32(host, true);
       const upper = this.memory.view.getUint32(host + 4, true);
       const region = level === 0 ? high * 2048 + (low >>> 21) : NO_REGION;
-      this.watchTable(this.memory.pageOfHost(host), region);
+      this.watchTable(holder, region);
+      if (level === 0 && access === 'fetch') this.tableFetches[holder] = 1;
       // Bits 54 to 63 belong to extensions that this machine does not have.
       if ((entry & V) === 0 || (entry & (R | W)) === W || upper >>> 22 !== 0) return fault;
       const page = (entry >>> 10) + upper * 2 ** 22;
@@ -241,7 +269,8 @@ export class Mmu {
     }
     this.memory.addFlags(page, PAGE_HAS_TABLES);
     this.tableRegions[page] = region;
-    this.tablePages.push(page);
+    this.tableFetches[page] = 0;
+    this.tablePages.add(page);
     this.cache.revokeWrites(page);
   }
 }

@@ -7,6 +7,7 @@ import type { MemoryLimits } from '../wasm/module.js';
 import type { CodeCache } from './code-cache.js';
 import type { HartMemory } from './hart-memory.js';
 import type { Mmu } from './mmu.js';
+import type { PageRights } from './page-rights.js';
 import type { VirtualAddress } from './translation-cache.js';
 import type { FrameAddresses } from './semantics/access-frame.js';
 
@@ -26,6 +27,7 @@ export interface RegionCompiler {
 export interface HartInternals {
   readonly memory: HartMemory;
   readonly mmu: Mmu;
+  readonly rights: PageRights;
   readonly code: CodeCache;
   readonly addresses: FrameAddresses;
   readonly limits: MemoryLimits;

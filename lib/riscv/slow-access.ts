@@ -21,6 +21,7 @@ import { HART_WORD } from './hart-state.js';
 import { STATUS_DONE, STATUS_LEAVE, STATUS_TRAP } from './semantics/access-frame.js';
 import type { HartImports } from './interpreter/instance.js';
 import type { Mmu } from './mmu.js';
+import type { PageRights } from './page-rights.js';
 import type { Access } from './pmp.js';
 import { EXCEPTION } from './privilege.js';
 
@@ -37,6 +38,7 @@ const join = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) 
 export class SlowAccess {
   private readonly memory: HartMemory;
   private readonly mmu: Mmu;
+  private readonly rights: PageRights;
   private readonly code: CodeCache;
   private readonly mmio: MmioPort;
   private readonly raise: Raise;
@@ -45,12 +47,14 @@ export class SlowAccess {
   constructor(parts: {
     readonly memory: HartMemory;
     readonly mmu: Mmu;
+    readonly rights: PageRights;
     readonly code: CodeCache;
     readonly mmio: MmioPort;
     readonly raise: Raise;
   }) {
     this.memory = parts.memory;
     this.mmu = parts.mmu;
+    this.rights = parts.rights;
     this.code = parts.code;
     this.mmio = parts.mmio;
     this.raise = parts.raise;
@@ -159,10 +163,18 @@ export class SlowAccess {
       this.raise(accessFault(request.access), firstInRam ? next : join(low, high));
       return null;
     }
+    this.claim(first, request.access);
+    this.claim(second, request.access);
     return [
       { physical: first, bytes: here },
       { physical: second, bytes: rest },
     ];
+  }
+
+  private claim(physical: number, access: Access): void {
+    const page = this.memory.pageOfHost(this.memory.hostOf(physical));
+    if (access === 'write') this.rights.write(page);
+    else this.rights.read(page);
   }
 
   /**
@@ -239,6 +251,7 @@ export class SlowAccess {
       return STATUS_TRAP;
     }
     const page = this.memory.pageOfHost(this.memory.hostOf(physical));
+    this.rights.read(page);
     if (!this.code.hasRoom(page)) {
       this.code.clear();
       this.mmu.flushFetch();
@@ -263,6 +276,8 @@ export class SlowAccess {
       this.raise(1, next);
       return STATUS_TRAP;
     }
+    this.claim(first, 'fetch');
+    this.claim(second, 'fetch');
     const lower = this.memory.view.getUint16(this.memory.hostOf(first), true);
     const upper = this.memory.view.getUint16(this.memory.hostOf(second), true);
     this.code.decodeCross((lower | (upper << 16)) >>> 0);
@@ -306,6 +321,7 @@ export class SlowAccess {
     const page = this.mmu.translate(addressLow, addressHigh, 'fetch');
     const physical = page >= 0 ? page * 4096 + (addressLow & 0xfff) : 0;
     if (!this.memory.inRam(physical, 2)) return 0;
+    this.claim(physical, 'fetch');
     return this.memory.view.getUint16(this.memory.hostOf(physical), true);
   }
 

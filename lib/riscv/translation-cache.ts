@@ -25,6 +25,9 @@ import {
   TLB_ENTRIES,
   TLB_WRITE_OFFSET,
 } from './derived.js';
+import { PageUsers, type VirtualAddress } from './page-users.js';
+
+export type { VirtualAddress };
 
 /** Low half of a tag that never was used. A masked address always has bits 3 to 11 clear. */
 const EMPTY = -1;
@@ -32,20 +35,8 @@ const EMPTY = -1;
 const VACATED = -2;
 const MAX_EPOCH = 0x1fff_ffff;
 const SPACE_ENTRIES = SPACE_DATA_CONTEXTS * 2 * TLB_ENTRIES + SPACE_FETCH_CONTEXTS * FETCH_ENTRIES;
-/** Virtual pages with a write entry that are known of a RAM page. */
-const WRITERS = 2;
-/** Neither is a page number, which may be negative. */
-const NOBODY = Infinity;
-/** In the first place: more virtual pages than are known have a write entry. */
-const MANY = -Infinity;
 /** Data context of M mode; the others are numbered by DATA_CONTEXTS. */
 export const MACHINE_CONTEXT = -1;
-
-/** Both halves of a virtual address, each as a signed 32-bit number. */
-export interface VirtualAddress {
-  readonly low: number;
-  readonly high: number;
-}
 
 interface Space {
   readonly dataContexts: readonly number[];
@@ -69,14 +60,14 @@ export class TranslationCache {
   private current: Space;
   private uses = 0;
   private epochs = 0;
-  /** WRITERS virtual page numbers for each RAM page. */
-  private readonly writers: Float64Array;
-  /** RAM pages that have one. */
-  private writtenPages: number[] = [];
+  private readonly writers: PageUsers;
+  /** Null where no page is ever taken from the hart. */
+  private readonly readers: PageUsers | null;
   /** Called when epochs start anew: nothing may be known by an epoch any more. */
   onEpochsSpent: () => void = () => undefined;
 
-  constructor(hart: number, layout: MemoryLayout, buffer: ArrayBufferLike) {
+  /** `shared`: other harts may take pages away. */
+  constructor(hart: number, layout: MemoryLayout, buffer: ArrayBufferLike, shared = false) {
     this.tlb = layout.offsetOf(`tlb${hart}`);
     this.fetch = layout.offsetOf(`fetch${hart}`);
     this.words = new Int32Array(buffer);
@@ -88,7 +79,8 @@ export class TranslationCache {
       ),
     );
     this.all = [this.machine, ...this.spaces];
-    this.writers = new Float64Array((layout.ramBytes / 4096) * WRITERS).fill(NOBODY);
+    this.writers = new PageUsers(layout.ramBytes / 4096);
+    this.readers = shared ? new PageUsers(layout.ramBytes / 4096) : null;
     this.current = this.spaces[0] ?? this.machine;
     for (const space of this.all) {
       for (const at of space.dataContexts) this.clear(at, TLB_CONTEXT_BYTES);
@@ -134,14 +126,15 @@ export class TranslationCache {
   }
 
   /** Remembers for loads that a virtual page is at `delta` from it (host minus virtual). */
-  fillRead(context: number, at: VirtualAddress, delta: number): void {
+  fillRead(context: number, at: VirtualAddress, delta: number, ramPage: number): void {
+    this.readers?.note(ramPage, at);
     const index = ((at.low >>> 12) & (TLB_ENTRIES - 1)) << 4;
     this.fill(this.spaceOf(context), this.dataContext(context) + index, at, delta);
   }
 
   /** The same for stores, which then need not ask: the RAM page has to bear that. */
   fillWrite(context: number, at: VirtualAddress, delta: number, ramPage: number): void {
-    this.noteWriter(ramPage, at.high * 2 ** 20 + (at.low >>> 12));
+    this.writers.note(ramPage, at);
     const index = ((at.low >>> 12) & (TLB_ENTRIES - 1)) << 4;
     const entry = this.dataContext(context) + TLB_WRITE_OFFSET + index;
     this.fill(this.spaceOf(context), entry, at, delta);
@@ -156,7 +149,8 @@ export class TranslationCache {
   /** Forgets everything. */
   forget(): void {
     for (const space of this.all) this.forgetSpace(space);
-    this.forgetWriters();
+    this.writers.clear();
+    this.readers?.clear();
   }
 
   /** Forgets what is known of one virtual page, in every space. */
@@ -188,21 +182,26 @@ export class TranslationCache {
     this.renewEpochs();
   }
 
+  /** Forgets what a last-level table said: the 2 MiB of addresses that begin with `region`. */
+  forgetRegion(region: number): void {
+    const { words } = this;
+    this.vacateFilled(
+      (word) => ((words[word] ?? 0) >>> 21) + (words[word + 1] ?? 0) * 2048 === region,
+    );
+  }
+
   /** Stores to a RAM page have to ask from now on. */
   revokeWrites(ramPage: number): void {
-    for (let place = 0; place < WRITERS; place++) {
-      const virtualPage = this.writers[ramPage * WRITERS + place] ?? NOBODY;
-      if (virtualPage === MANY) this.revokeAllWrites();
-      if (virtualPage === NOBODY || virtualPage === MANY) return;
-      const high = Math.floor(virtualPage / 2 ** 20);
-      const at = { low: (virtualPage - high * 2 ** 20) << 12, high };
-      const entry = TLB_WRITE_OFFSET + (((at.low >>> 12) & (TLB_ENTRIES - 1)) << 4);
-      for (const space of this.all) {
-        if (space.filledCount === 0) continue;
-        for (const context of space.dataContexts) this.vacate(context + entry, at);
-      }
-      this.writers[ramPage * WRITERS + place] = NOBODY;
-    }
+    const users = this.writers.take(ramPage);
+    if (users === null) this.revokeAllWrites();
+    else this.vacateHalf(users, TLB_WRITE_OFFSET);
+  }
+
+  /** Loads too. */
+  revokeReads(ramPage: number): void {
+    const users = this.readers?.take(ramPage) ?? null;
+    if (users === null) this.revokeAll();
+    else this.vacateHalf(users, 0);
   }
 
   revokeAllWrites(): void {
@@ -210,7 +209,24 @@ export class TranslationCache {
     this.vacateFilled(
       (word) => word * 4 < this.fetch && ((word * 4 - tlb) & TLB_WRITE_OFFSET) !== 0,
     );
-    this.forgetWriters();
+    this.writers.clear();
+  }
+
+  /** Loads and stores of every page have to ask. */
+  private revokeAll(): void {
+    this.vacateFilled((word) => word * 4 < this.fetch);
+    this.writers.clear();
+    this.readers?.clear();
+  }
+
+  private vacateHalf(users: readonly VirtualAddress[], half: number): void {
+    for (const at of users) {
+      const entry = half + (((at.low >>> 12) & (TLB_ENTRIES - 1)) << 4);
+      for (const space of this.all) {
+        if (space.filledCount === 0) continue;
+        for (const context of space.dataContexts) this.vacate(context + entry, at);
+      }
+    }
   }
 
   private createSpace(dataContexts: readonly number[], fetchContexts: readonly number[]): Space {
@@ -250,28 +266,6 @@ export class TranslationCache {
     words[word] = at.low & ~0xfff;
     words[word + 1] = at.high;
     words[word + 2] = value;
-  }
-
-  private noteWriter(ramPage: number, virtualPage: number): void {
-    const { writers } = this;
-    const first = ramPage * WRITERS;
-    for (let place = 0; place < WRITERS; place++) {
-      const known = writers[first + place];
-      if (known === virtualPage || known === MANY) return;
-      if (known === NOBODY) {
-        writers[first + place] = virtualPage;
-        this.writtenPages.push(ramPage);
-        return;
-      }
-    }
-    writers[first] = MANY;
-  }
-
-  private forgetWriters(): void {
-    for (const page of this.writtenPages) {
-      this.writers.fill(NOBODY, page * WRITERS, (page + 1) * WRITERS);
-    }
-    this.writtenPages = [];
   }
 
   private vacate(entry: number, at: VirtualAddress): void {

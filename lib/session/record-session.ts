@@ -50,8 +50,6 @@ import { PageCopy, type CopyPart, type CopyStep } from './page-copy.js';
 import { encodeSnapshot } from './snapshot.js';
 import { StateCheck } from './state-check.js';
 
-const HART = 0;
-
 export class RecordSession {
   private readonly machine: Machine;
   private readonly ports: RecordPorts;
@@ -78,7 +76,6 @@ export class RecordSession {
 
   constructor(options: RecordOptions) {
     const { machine, ports, state } = options;
-    assert(machine.hartCount === 1, `${machine.hartCount} harts; sessions drive one so far`);
     assert(options.epoch > state.epoch, `epoch ${options.epoch} after ${state.epoch}`);
     this.machine = machine;
     this.ports = ports;
@@ -88,14 +85,14 @@ export class RecordSession {
     this.seq = state.seq;
     this.checkStep = state.checkStep;
     this.pageCheckStep = state.pageCheckStep;
-    this.horizonStep = machine.step(HART);
+    this.horizonStep = machine.steps();
     this.horizonNs = ports.monotonicNs();
     // The log that brought the hart here may end between an input and its wake.
-    this.stirred = machine.isParked(HART);
+    this.stirred = machine.isIdle();
     const { initialRate } = options;
     this.clock = new ClockControl({
       nowNs: this.horizonNs,
-      ticks: machine.time(HART),
+      ticks: machine.time(machine.here().hart),
       initialRate,
     });
     this.epoch = options.epoch;
@@ -148,12 +145,12 @@ export class RecordSession {
     this.applyEntropy();
     const stop = this.machine.stopped();
     if (stop !== null) return this.finish(stop);
-    if (this.machine.isParked(HART)) {
+    if (this.machine.isIdle()) {
       const status = this.wakeIfDue();
       if (status !== null) return status;
     }
     const target = this.nextTarget();
-    if (target === this.machine.step(HART)) return this.rest();
+    if (target === this.machine.steps()) return this.rest();
     this.applyRebase();
     return this.run(target);
   }
@@ -166,11 +163,13 @@ export class RecordSession {
 
   /** Lets a follower come up to the present point, as before a pause. */
   logHorizon(): void {
-    const step = this.machine.step(HART);
-    if (step === this.horizonStep) return;
-    this.horizonStep = step;
+    const { machine } = this;
+    const steps = machine.steps();
+    if (steps === this.horizonStep) return;
+    this.horizonStep = steps;
     this.horizonNs = this.ports.monotonicNs();
-    this.log({ kind: 'horizon', steps: [step] });
+    const each = Array.from({ length: machine.hartCount }, (_, hart) => machine.step(hart));
+    this.log({ kind: 'horizon', steps: each });
   }
 
   /** Logs a check with pages at the present point, and gives its hash over words and log. */
@@ -208,8 +207,13 @@ export class RecordSession {
     };
   }
 
+  /** Virtual time of the hart in turn, in ticks. */
+  private time(): bigint {
+    return this.machine.time(this.here().hart);
+  }
+
   private here(): Point {
-    return { hart: HART, step: this.machine.step(HART) };
+    return this.machine.here();
   }
 
   private log(event: LogEvent): void {
@@ -262,18 +266,15 @@ export class RecordSession {
 
   private applyRebase(): void {
     if (this.options.clock !== 'host') return;
-    const rate = this.clock.chooseRate(this.ports.monotonicNs(), this.machine.time(HART));
+    const rate = this.clock.chooseRate(this.ports.monotonicNs(), this.time());
     if (rate !== null) this.record({ kind: 'rebase', ...this.here(), rate });
   }
 
   /** Wakes the parked hart if there is a reason to; otherwise says what it waits for. */
   private wakeIfDue(): SliceStatus | null {
-    const step = this.machine.step(HART);
-    if (step === this.options.untilStep) return this.rest();
-    const result = this.machine.runUntil({ hart: HART, step: step + 1n });
-    assert(result.reason === 'parked', `a parked hart came back as ${result.reason}`);
-    const { deadline } = result;
-    const ticks = this.machine.time(HART);
+    if (this.machine.steps() === this.options.untilStep) return this.rest();
+    const deadline = this.machine.deadline();
+    const ticks = this.time();
     if (this.options.clock === 'steps') {
       if (deadline === null && !this.stirred) return { kind: 'parked', wakeInNs: null };
       const due = this.stirred || deadline === null ? ticks : deadline;
@@ -288,17 +289,17 @@ export class RecordSession {
   }
 
   private nextTarget(): bigint {
-    const target = this.machine.step(HART) + this.sliceLength.next();
+    const target = this.machine.steps() + this.sliceLength.next();
     const { untilStep } = this.options;
     return untilStep !== undefined && untilStep < target ? untilStep : target;
   }
 
   private run(target: bigint): SliceStatus {
     const startNs = this.ports.monotonicNs();
-    const before = this.machine.step(HART);
-    const result = this.machine.runUntil({ hart: HART, step: target });
+    const before = this.machine.steps();
+    const result = this.machine.runFor(target - before);
     const endNs = this.ports.monotonicNs();
-    const steps = this.machine.step(HART) - before;
+    const steps = this.machine.steps() - before;
     this.clock.noteSlice({ startNs, endNs, steps });
     this.sliceLength.note(endNs - startNs, steps);
     this.logInterrupts();
@@ -306,7 +307,7 @@ export class RecordSession {
     if (result.reason === 'stopped') return this.finish(result.stop);
     this.logCheckIfDue(spoke);
     if (endNs - this.horizonNs >= HORIZON_INTERVAL_NS) this.logHorizon();
-    if (!this.machine.isParked(HART)) return { kind: 'running' };
+    if (!this.machine.isIdle()) return { kind: 'running' };
     this.clock.notePark();
     this.logHorizon();
     return this.statusWhenParked();
@@ -378,7 +379,7 @@ export class RecordSession {
   }
 
   private logCheckIfDue(spoke: boolean): void {
-    const step = this.machine.step(HART);
+    const step = this.machine.steps();
     const interval = spoke ? MARK_CHECK_INTERVAL_STEPS : CHECK_INTERVAL_STEPS;
     const pages = step - this.pageCheckStep >= PAGE_CHECK_INTERVAL_STEPS;
     if (pages || step - this.checkStep >= interval) this.logCheck(pages);
@@ -387,8 +388,8 @@ export class RecordSession {
   private logCheck(pages: boolean): bigint {
     if (!this.options.log) return 0n;
     const here = this.here();
-    this.checkStep = here.step;
-    if (pages) this.pageCheckStep = here.step;
+    this.checkStep = this.machine.steps();
+    if (pages) this.pageCheckStep = this.checkStep;
     const description = this.check.describe(this.machine, pages);
     this.log({ kind: 'state-hash', ...here, ...description });
     this.pageCopy?.note(description.pages ?? []);

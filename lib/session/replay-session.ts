@@ -24,13 +24,13 @@ import {
   type InputEvent,
   type InterruptEvent,
   type LogEntry,
-  type LogEvent,
   type OutputMarkEvent,
   type OutputStream,
+  type Point,
   type StateHashEvent,
   type WakeEvent,
 } from '../event/event.js';
-import type { Machine, MachineStop, TakenInterrupt } from '../machine/machine.js';
+import type { Machine, MachineStop, RunResult, TakenInterrupt } from '../machine/machine.js';
 import { diverged, hex, type Difference } from './divergence.js';
 import { OutputStreams } from './output-streams.js';
 import { OutputTail, type TailBytes } from './output-tail.js';
@@ -50,8 +50,6 @@ export type ReplayStatus =
   /** Everything fed is applied and the guest has stopped the machine. */
   | 'stopped';
 
-const HART = 0;
-
 export class ReplaySession {
   private readonly machine: Machine;
   private readonly streams: OutputStreams;
@@ -70,7 +68,6 @@ export class ReplaySession {
 
   constructor(options: ReplayOptions) {
     const { machine, state } = options;
-    assert(machine.hartCount === 1, `${machine.hartCount} harts; sessions drive one so far`);
     this.machine = machine;
     this.streams = new OutputStreams(state.streams);
     for (const stream of OUTPUT_STREAMS) {
@@ -162,7 +159,7 @@ export class ReplaySession {
   }
 
   private replay(budgetSteps: bigint): ReplayStatus {
-    const limit = this.machine.step(HART) + budgetSteps;
+    const limit = this.machine.steps() + budgetSteps;
     for (;;) {
       const entry = this.queue[this.head];
       if (entry === undefined) break;
@@ -177,32 +174,81 @@ export class ReplaySession {
     return this.machine.stopped() === null ? 'caught-up' : 'stopped';
   }
 
-  /** Runs to the point of an entry, or to `limit` and returns false. */
+  /** Runs to the point of an entry, or until `limit` steps are counted and returns false. */
   private reach(entry: LogEntry, limit: bigint): boolean {
-    const step = stepOf(entry.event);
-    if (step === null) return true;
-    const from = this.machine.step(HART);
-    if (step < from) throw this.differs(entry, 'point of the entry', `step ${step}`, 'past it');
-    const target = step < limit ? step : limit;
-    if (target > from) this.runTo(entry, target);
-    if (target < step) return false;
-    if (entry.event.kind !== 'interrupt') this.requireNoInterrupt(entry);
+    const { event } = entry;
+    if (event.kind === 'epoch') return true;
+    const isThere =
+      event.kind === 'horizon'
+        ? this.reachHorizon(entry, event.steps, limit)
+        : this.reachPoint(entry, event, limit);
+    if (isThere && event.kind !== 'interrupt') this.requireNoInterrupt(entry);
+    return isThere;
+  }
+
+  private reachPoint(entry: LogEntry, { hart, step }: Point, limit: bigint): boolean {
+    if (hart >= this.machine.hartCount) {
+      throw new LockstepError('BAD_LOG', `an entry of hart ${hart}, which the machine lacks`);
+    }
+    if (step < this.machine.step(hart)) {
+      throw this.differs(entry, 'point of the entry', `step ${step} of hart ${hart}`, 'past it');
+    }
+    const isThere = (): boolean => {
+      const here = this.machine.here();
+      return here.hart === hart && here.step === step;
+    };
+    const left = limit - this.machine.steps();
+    if (!isThere()) {
+      this.run(entry, left, (most) => this.machine.runUntil({ hart, step }, most), isThere);
+    }
+    return isThere();
+  }
+
+  /** The harts take turns, so that the sum of their steps names the moment. */
+  private reachHorizon(entry: LogEntry, steps: readonly bigint[], limit: bigint): boolean {
+    const { machine } = this;
+    if (steps.length !== machine.hartCount) {
+      throw new LockstepError('BAD_LOG', `a horizon of ${steps.length} harts`);
+    }
+    const total = steps.reduce((sum, step) => sum + step, 0n);
+    const from = machine.steps();
+    if (total < from) throw this.differs(entry, 'point of the entry', `step ${total}`, 'past it');
+    const target = total < limit ? total : limit;
+    this.run(entry, target - from, (most) => machine.runFor(most));
+    if (machine.steps() < total) return false;
+    steps.forEach((step, hart) => {
+      const actual = machine.step(hart);
+      if (actual === step) return;
+      throw this.differs(entry, `steps of hart ${hart}`, `${step}`, `${actual}`);
+    });
     return true;
   }
 
-  private runTo(entry: LogEntry, target: bigint): void {
+  /** Lets the machine run for `most` steps; nothing may stop it before, but that it `isThere`. */
+  private run(
+    entry: LogEntry,
+    most: bigint,
+    go: (most: bigint) => RunResult,
+    isThere = (): boolean => false,
+  ): void {
+    const target = this.machine.steps() + most;
     for (;;) {
-      const result = this.machine.runUntil({ hart: HART, step: target });
+      const left = target - this.machine.steps();
+      if (left <= 0n || isThere()) return;
+      const result = go(left);
       this.collect();
-      const at = this.machine.step(HART);
-      if (at === target && result.reason !== 'output') return;
-      assert(result.reason !== 'reached', `machine at ${at} says it has reached ${target}`);
+      const isOver = this.machine.steps() === target || isThere();
       switch (result.reason) {
+        case 'reached':
+        case 'paused':
+          return;
         case 'output':
           continue;
         case 'parked':
+          if (isOver) return;
           throw this.differs(entry, 'hart', 'running', 'parked');
         case 'stopped':
+          if (isOver) return;
           throw this.differs(entry, 'machine', 'running', 'stopped');
         default:
           unreachable(result);
@@ -285,8 +331,8 @@ export class ReplaySession {
   }
 
   private wake(entry: LogEntry, event: WakeEvent): void {
-    if (!this.machine.isParked(HART)) throw this.differs(entry, 'hart', 'parked', 'running');
-    const time = this.machine.time(HART);
+    if (!this.machine.isIdle()) throw this.differs(entry, 'hart', 'parked', 'running');
+    const time = this.machine.time(event.hart);
     if (event.time < time) {
       throw this.differs(entry, 'time', `at most ${event.time}`, `${time}`);
     }
@@ -295,13 +341,14 @@ export class ReplaySession {
 
   /** The interrupt is taken at its step: before the point, or by the very next step. */
   private meetInterrupt(entry: LogEntry, event: InterruptEvent): void {
-    if (this.interrupts.length === 0 && !this.machine.isParked(HART)) {
-      this.runTo(entry, event.step + 1n);
+    if (this.interrupts.length === 0 && !this.machine.isIdle()) {
+      this.run(entry, 1n, (most) => this.machine.runFor(most));
     }
     const taken = this.interrupts.shift();
     const expected = `cause ${event.cause} at step ${event.step}`;
     if (taken === undefined) throw this.differs(entry, 'interrupt', expected, 'not taken');
-    if (taken.step !== event.step || taken.cause !== event.cause) {
+    const isSame = taken.hart === event.hart && taken.step === event.step;
+    if (!isSame || taken.cause !== event.cause) {
       const actual = `cause ${taken.cause} at step ${taken.step}`;
       throw this.differs(entry, 'interrupt', expected, actual);
     }
@@ -341,8 +388,8 @@ export class ReplaySession {
     if (difference !== null) {
       throw this.differs(entry, difference.what, difference.expected, difference.actual);
     }
-    this.checkStep = event.step;
-    if (event.pages !== null) this.pageCheckStep = event.step;
+    this.checkStep = this.machine.steps();
+    if (event.pages !== null) this.pageCheckStep = this.checkStep;
   }
 
   private differs(
@@ -351,17 +398,7 @@ export class ReplaySession {
     expected: string,
     actual: string,
   ): LockstepError {
-    const step = this.machine.step(HART);
-    return diverged({ seq: entry.seq, hart: HART, step, what, expected, actual });
+    const here = this.machine.here();
+    return diverged({ seq: entry.seq, ...here, what, expected, actual });
   }
-}
-
-/** The step of hart 0 at which an entry stands; null if it stands nowhere. */
-function stepOf(event: LogEvent): bigint | null {
-  if (event.kind === 'epoch') return null;
-  if (event.kind === 'horizon') return event.steps[HART] ?? null;
-  if (event.hart !== HART) {
-    throw new LockstepError('BAD_LOG', `an entry of hart ${event.hart} in a log of one hart`);
-  }
-  return event.step;
 }

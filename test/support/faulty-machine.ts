@@ -33,7 +33,11 @@ export function createMachine(
   const faultStep = BigInt(stepText);
   const run = machine.runUntil.bind(machine);
   let isDone = false;
-  machine.runUntil = (point) => {
+  machine.runFor = (steps) => machine.runUntil({ hart: 0, step: machine.step(0) + steps });
+  machine.runUntil = (point, mostSteps) => {
+    if (mostSteps !== undefined && machine.step(0) + mostSteps < point.step) {
+      return machine.runUntil({ hart: 0, step: machine.step(0) + mostSteps });
+    }
     while (!isDone && machine.step(0) < faultStep && faultStep < point.step) {
       const result = run({ hart: point.hart, step: faultStep });
       if (machine.step(0) < faultStep) return result;

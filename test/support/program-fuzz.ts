@@ -141,7 +141,7 @@ export function runRandom(guest: Guest, step: bigint): 'reached' | 'stopped' {
     machine.takeInterrupts();
     if (result.reason === 'reached') return 'reached';
     if (result.reason === 'stopped') return 'stopped';
-    if (result.reason === 'output') continue;
+    if (result.reason === 'output' || result.reason === 'paused') continue;
     const now = machine.time(0);
     const far = result.deadline === null || result.deadline > now + 1_000_000n;
     const time = far ? now : result.deadline > now ? result.deadline : now;

@@ -210,7 +210,7 @@ export function advance(guest: Guest, step: bigint): void {
     machine.takeInterrupts();
     if (result.reason === 'reached') return;
     if (result.reason === 'stopped') throw new Error('the program does not stop');
-    if (result.reason === 'output') continue;
+    if (result.reason === 'output' || result.reason === 'paused') continue;
     if (result.deadline === null) throw new Error('the program always has a timer');
     const now = machine.time(0);
     const time = result.deadline > now ? result.deadline : now;

@@ -8,6 +8,7 @@ import { hartDerivedRegions } from '../../lib/riscv/derived.js';
 import { HartMemory } from '../../lib/riscv/hart-memory.js';
 import { HART_WORD, hartBlockSpec, type HartField } from '../../lib/riscv/hart-state.js';
 import { Mmu } from '../../lib/riscv/mmu.js';
+import { PageRights } from '../../lib/riscv/page-rights.js';
 import { Pmp } from '../../lib/riscv/pmp.js';
 import { PAGE, PROGRAM_MEMORY_BYTES, type Memory } from './program.js';
 
@@ -24,11 +25,11 @@ export function hartParts(ramBytes: number = PROGRAM_MEMORY_BYTES): HartParts {
   const layout = planLayout({
     ramBytes,
     blocks: [hartBlockSpec(0)],
-    derived: [{ name: 'page-flags', bytes: ramBytes / PAGE }, ...hartDerivedRegions(0)],
+    derived: hartDerivedRegions(0, ramBytes / PAGE),
   });
   const memory = new HartMemory(0, layout, new SharedArrayBuffer(layout.totalBytes));
   const pmp = new Pmp(memory);
-  const mmu = new Mmu(memory, pmp);
+  const mmu = new Mmu(memory, pmp, new PageRights(memory, null));
   const put = (field: HartField, value: bigint): void => {
     memory.block.set(HART_WORD[field], value);
   };

@@ -15,8 +15,8 @@ const FLIPPED_BYTE = 4096 * 5 + 100;
 class FlippedToyMachine extends ToyMachine {
   private isFlipped = false;
 
-  override runUntil(point: Point): RunResult {
-    const result = super.runUntil(point);
+  override runUntil(point: Point, mostSteps?: bigint): RunResult {
+    const result = super.runUntil(point, mostSteps);
     if (!this.isFlipped && this.step(0) >= FLIP_AT_STEP) {
       this.isFlipped = true;
       this.ram[FLIPPED_BYTE] = (this.ram[FLIPPED_BYTE] ?? 0) ^ 4;

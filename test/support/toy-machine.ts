@@ -112,13 +112,36 @@ export class ToyMachine extends ToyRam implements Machine {
     return { cause, status: Number(this.get(WORD.status)) };
   }
 
-  runUntil(point: Point): RunResult {
-    const target = point.step;
+  here(): Point {
+    return { hart: 0, step: this.step(0) };
+  }
+
+  steps(): bigint {
+    return this.step(0);
+  }
+
+  isIdle(): boolean {
+    return this.isParked(0);
+  }
+
+  deadline(): bigint {
+    return this.get(WORD.timerDeadline);
+  }
+
+  runFor(steps: bigint): RunResult {
+    return this.runUntil({ hart: 0, step: this.step(0) + steps });
+  }
+
+  runUntil(point: Point, mostSteps?: bigint): RunResult {
+    const last = mostSteps === undefined ? point.step : this.step(0) + mostSteps;
+    const target = last < point.step ? last : point.step;
     assert(target >= this.step(point.hart), `run to ${target} from ${this.get(WORD.step)}`);
     for (;;) {
       const stop = this.stopped();
       if (stop !== null) return { reason: 'stopped', stop };
-      if (this.get(WORD.step) === target) return { reason: 'reached' };
+      if (this.get(WORD.step) === target) {
+        return { reason: target === point.step ? 'reached' : 'paused' };
+      }
       if (this.isParked(0)) return { reason: 'parked', deadline: this.get(WORD.timerDeadline) };
       if (this.outputBytes >= OUTPUT_FULL_BYTES) return { reason: 'output' };
       this.advance(target);

@@ -199,11 +199,11 @@ function report(
   if (tornBytes > 0) {
     process.stderr.write(`lockstep: a torn tail of ${tornBytes} bytes is left out\n`);
   }
-  const steps = state.steps[0] ?? 0n;
+  const steps = sumOf(state.steps);
   const checks = feed.checksUpTo(state.seq);
   if (args.flag('json')) {
     const { seq, stopped, time } = state;
-    const retired = state.retired[0] ?? 0n;
+    const retired = sumOf(state.retired);
     const answer = {
       seq,
       steps,
@@ -225,4 +225,8 @@ function report(
   );
   if (args.flag('state-hash')) process.stdout.write(stateHashLine(state, stateHash));
   return 0;
+}
+
+function sumOf(counts: readonly bigint[]): bigint {
+  return counts.reduce((sum, count) => sum + count, 0n);
 }

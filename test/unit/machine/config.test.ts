@@ -12,7 +12,7 @@ test('wrong harts, memory and network addresses are USAGE', (t) => {
   t.notThrows(() => checkConfig(PROGRAM_CONFIG));
   t.notThrows(() => checkConfig({ ...PROGRAM_CONFIG, network: { mac: '52:54:00:12:34:56' } }));
   const wrong = [
-    { harts: 2 },
+    { harts: 9 },
     { memoryBytes: 3 << 20 },
     { memoryBytes: 0 },
     // A group address, a short one, one in capitals.
@@ -29,7 +29,7 @@ const disk = (sizeBytes: number) => ({ sizeBytes, sha256: '00'.repeat(32) });
 
 test('wrong disks are USAGE, and the message says what is wrong', (t) => {
   const wrong: readonly (readonly [Partial<MachineConfig>, RegExp])[] = [
-    [{ harts: 2 }, /1 hart, not 2/],
+    [{ harts: 9 }, /9 harts: give 1 to 8/],
     [{ memoryBytes: 3 << 20 }, /multiple of 2M/],
     [{ disks: [disk(0)] }, /a disk of 0 bytes/],
     [{ disks: [disk(4096), disk(1000)] }, /whole sectors/],

@@ -34,14 +34,17 @@ function rig(compiled: boolean): Rig {
   const layout = planLayout({
     ramBytes: RAM_BYTES,
     blocks: [hartBlockSpec(0)],
-    derived: [{ name: 'page-flags', bytes: RAM_BYTES / 4096 }, ...hartDerivedRegions(0)],
+    derived: hartDerivedRegions(0, RAM_BYTES / 4096),
   });
   const pages = layout.totalBytes / 65_536;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const written: [number, number][] = [];
-  const dma = new RamDma(layout, memory.buffer, (at, bytes) => {
-    written.push([at, bytes]);
-    hart.noteDmaWrite(at, bytes);
+  const dma = new RamDma(layout, memory.buffer, {
+    claim: (at, bytes, mode) => hart.claim(at, bytes, mode),
+    written: (at, bytes) => {
+      written.push([at, bytes]);
+      hart.noteDmaWrite(at, bytes);
+    },
   });
   const hart = new Hart({
     ...{ hart: 0, layout, memory },
@@ -59,6 +62,7 @@ function rig(compiled: boolean): Rig {
       busy: () => false,
       mustReturn: () => false,
       onInterrupt: () => undefined,
+      ownership: null,
     },
   });
   const put = (field: HartField, value: bigint): void => hart.block.set(HART_WORD[field], value);

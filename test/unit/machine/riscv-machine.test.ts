@@ -293,7 +293,7 @@ test('a snapshot of another shape is refused', (t) => {
 test('a configuration that this version does not run is refused with what to give', (t) => {
   const images = { bios: Uint8Array.of(0x6f, 0, 0, 0), kernel: null, initrd: null };
   for (const change of [
-    { harts: 2 },
+    { harts: 9 },
     { harts: 0 },
     { memoryBytes: 2 ** 20 },
     { memoryBytes: 3 * 2 ** 20 },

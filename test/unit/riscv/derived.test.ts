@@ -47,7 +47,7 @@ test('engines may take turns on one state', (t) => {
 });
 
 test('derived regions are apart from each other and from the words', (t) => {
-  const regions = [0, 1].flatMap((hart) => hartDerivedRegions(hart));
+  const regions = [0, 1].flatMap((hart) => hartDerivedRegions(hart, 16));
   const layout = planLayout({ ramBytes: 65_536, blocks: [], derived: regions });
   const places = regions.map(({ name, bytes }) => [layout.offsetOf(name), bytes] as const);
   for (const [index, [start, bytes]] of places.entries()) {

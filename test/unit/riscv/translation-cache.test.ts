@@ -21,7 +21,7 @@ const RAM_PAGES = 64;
 const LAYOUT = planLayout({
   ramBytes: RAM_PAGES * 4096,
   blocks: [],
-  derived: hartDerivedRegions(0),
+  derived: hartDerivedRegions(0, RAM_PAGES),
 });
 
 class Bench {
@@ -50,7 +50,7 @@ test('a switch between as many spaces as are kept forgets nothing; one more, the
   const { cache } = bench;
   for (let satp = 1; satp <= ADDRESS_SPACES; satp++) {
     cache.select(satp, 0);
-    cache.fillRead(user, at(5), satp);
+    cache.fillRead(user, at(5), satp, 0);
   }
   for (let satp = 1; satp <= ADDRESS_SPACES; satp++) {
     cache.select(satp, 0);
@@ -70,9 +70,9 @@ test('a page that is forgotten is forgotten in every space and context, others a
   for (const satp of [1, 2]) {
     cache.select(satp, 0);
     for (const context of [user, supervisor, MACHINE_CONTEXT]) {
-      cache.fillRead(context, at(7), 1);
+      cache.fillRead(context, at(7), 1, 0);
       cache.fillWrite(context, at(7), 1, 3);
-      cache.fillRead(context, at(8), 1);
+      cache.fillRead(context, at(8), 1, 0);
     }
   }
   cache.forgetPage(at(7 + TLB_ENTRIES));
@@ -135,7 +135,7 @@ test('whatever is found was filled and not forgotten since (random operations)',
       case 1:
       case 2:
       case 3:
-        cache.fillRead(context, at(page), round);
+        cache.fillRead(context, at(page), round, 0);
         model.reads.set(key(context, page), round);
         break;
       case 4:
