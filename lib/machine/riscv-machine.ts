@@ -7,7 +7,6 @@
 
 import { assert, present, unreachable } from '../base/assert.js';
 import { clearBytes } from '../base/bytes.js';
-import { LockstepError } from '../base/error.js';
 import { Sha256 } from '../base/sha256.js';
 import type { InputEvent, InputStream, OutputStream, Point } from '../event/event.js';
 import { PAGE_BYTES, WASM_PAGE_BYTES, planLayout, type MemoryLayout } from '../memory/layout.js';
@@ -23,9 +22,12 @@ import { buildDeviceTree } from './device-tree.js';
 import { DiskPages } from './disk-pages.js';
 import { RamDma } from './dma.js';
 import { compilerOf, DEFAULT_ENGINE, type EngineOptions } from './engine.js';
+import { HostTarget } from './host-target.js';
 import { HartTurns } from './hart-turns.js';
 import { planLoad, type LoadPlan } from './loader.js';
+import { MachinePages } from './machine-pages.js';
 import { MACHINE_SPEC, MachineState } from './machine-state.js';
+import { MachineWords } from './machine-words.js';
 import { machineDigest } from './machine-digest.js';
 import type {
   FrameRoom,
@@ -75,12 +77,14 @@ class RiscvMachine implements Machine {
   private readonly config: MachineConfig;
   private readonly plan: LoadPlan;
   private readonly layout: MemoryLayout;
-  private readonly buffer: ArrayBufferLike;
+  readonly buffer: ArrayBufferLike;
   private readonly state: MachineState;
   private readonly board: Board;
-  private readonly harts: Hart[] = [];
+  readonly harts: Hart[] = [];
   private readonly turns: HartTurns;
-  private readonly diskPages: DiskPages;
+  private readonly hostTarget: HostTarget | null;
+  private readonly pages: MachinePages;
+  private readonly blocks: MachineWords;
   private readonly output = new OutputBuffer();
   private interrupts: TakenInterrupt[] = [];
 
@@ -88,8 +92,6 @@ class RiscvMachine implements Machine {
     this.config = config;
     this.hartCount = config.harts;
     this.ramPageCount = config.memoryBytes / PAGE_BYTES;
-    this.diskPages = new DiskPages(disks, this.ramPageCount);
-    this.pageCount = this.ramPageCount + this.diskPages.count;
     this.plan = planLoad(config, images, buildDeviceTree);
     const numbers = Array.from({ length: config.harts }, (_, hart) => hart);
     this.layout = planLayout({
@@ -100,6 +102,14 @@ class RiscvMachine implements Machine {
     const pages = this.layout.totalBytes / WASM_PAGE_BYTES;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.buffer = memory.buffer;
+    this.blocks = new MachineWords(this.layout, this.buffer);
+    this.pages = new MachinePages({
+      layout: this.layout,
+      buffer: this.buffer,
+      disks: new DiskPages(disks, this.ramPageCount),
+      harts: this.harts,
+    });
+    this.pageCount = this.pages.count;
     this.digest = machineDigest(this.layout, config, images, sha256);
     const block = (spec: WordBlockSpec): WordBlock =>
       new WordBlock(spec, this.buffer, this.layout.offsetOf(spec.name));
@@ -134,6 +144,8 @@ class RiscvMachine implements Machine {
       );
     }
     this.turns = new HartTurns(this.harts, this.state);
+    const { tohost } = this.plan.symbols;
+    this.hostTarget = tohost === undefined ? null : new HostTarget(tohost, this.layout, this);
     this.powerOn();
   }
 
@@ -202,7 +214,7 @@ class RiscvMachine implements Machine {
   apply(event: InputEvent): void {
     const { hart, step } = this.here();
     const isHere = event.hart === hart && event.step === step;
-    assert(isHere, `event at step ${event.step} of hart ${event.hart}, machine at ${hart} ${step}`);
+    assert(isHere, `event at ${event.hart}:${event.step}, machine at ${hart}:${step}`);
     switch (event.kind) {
       case 'console-input':
         this.state.noteInput(event.client, event.sequence);
@@ -259,67 +271,40 @@ class RiscvMachine implements Machine {
   }
 
   wordName(index: number): string {
-    const byteOffset = this.layout.wordsStart + index * 8;
-    const owner = this.layout.blocks.findLast((block) => block.byteOffset <= byteOffset);
-    const { spec, byteOffset: start } = present(owner, `block of word ${index}`);
-    return new WordBlock(spec, this.buffer, start).nameOf((byteOffset - start) / 8);
+    return this.blocks.name(index);
   }
 
   takeDirtyPages(): readonly (readonly [page: number, hash: bigint])[] {
-    const [first] = this.harts;
-    const ofRam = this.takeDirtyRam().map(
-      (page) => [page, present(first, 'hart 0').hashPage(page)] as const,
-    );
-    return this.diskPages.areDirty ? [...ofRam, ...this.diskPages.takeDirty()] : ofRam;
+    return this.pages.takeDirty();
   }
 
   hasMoreDirtyPages(): boolean {
-    return this.diskPages.areDirty;
+    return this.pages.hasMoreDirty();
   }
 
   pageName(page: number): string {
-    if (page >= this.ramPageCount) return this.diskPages.name(page);
-    return `page ${page} (0x${(RAM_BASE + page * PAGE_BYTES).toString(16)})`;
+    return this.pages.name(page);
   }
 
   saveWords(): Uint8Array {
-    const { wordsStart, wordsEnd } = this.layout;
-    return new Uint8Array(this.buffer, wordsStart, wordsEnd - wordsStart).slice();
+    return this.blocks.save();
   }
 
   savePage(page: number): Uint8Array | null {
-    if (page >= this.ramPageCount) return this.diskPages.save(page);
-    const bytes = this.ramPage(page);
-    const words = new Int32Array(this.buffer, bytes.byteOffset, PAGE_BYTES / 4);
-    for (let index = 0; index < words.length; index++) {
-      if (words[index] !== 0) return bytes.slice();
-    }
-    return null;
+    return this.pages.save(page);
   }
 
   restore(words: Uint8Array, pages: Iterable<readonly [page: number, bytes: Uint8Array]>): void {
-    const { wordsStart, wordsEnd } = this.layout;
-    if (words.length !== wordsEnd - wordsStart) {
-      throw new LockstepError(
-        'BAD_SNAPSHOT',
-        `the snapshot has ${words.length} bytes of words, this machine ${wordsEnd - wordsStart}`,
-      );
+    this.blocks.restore(words);
+    this.pages.restore(pages);
+    this.output.take();
+    this.interrupts = [];
+    for (const hart of this.harts) {
+      hart.clearPageFlags();
+      hart.afterRestore();
     }
-    clearBytes(this.ram());
-    this.diskPages.reset();
-    for (const [page, bytes] of pages) {
-      const isPage = Number.isInteger(page) && page >= 0 && page < this.pageCount;
-      if (!isPage || bytes.length !== PAGE_BYTES) {
-        throw new LockstepError('BAD_SNAPSHOT', `page ${page} of ${bytes.length} bytes`);
-      }
-      if (page < this.ramPageCount) this.ramPage(page).set(bytes);
-      else this.diskPages.restore(page, bytes);
-    }
-    new Uint8Array(this.buffer, wordsStart, words.length).set(words);
-    this.dropTransient();
-    for (const hart of this.harts) hart.afterRestore();
     this.board.afterRestore();
-    this.watchHostTarget();
+    this.hostTarget?.watch();
   }
 
   private hartOf(hart: number): Hart {
@@ -341,26 +326,9 @@ class RiscvMachine implements Machine {
     };
   }
 
-  /** RAM pages written by any hart since the last call, ascending. */
-  private takeDirtyRam(): readonly number[] {
-    const lists = this.harts.map((hart) => hart.takeDirtyPages());
-    const [only] = lists;
-    if (lists.length === 1 && only !== undefined) return only;
-    return [...new Set(lists.flat())].sort((a, b) => a - b);
-  }
-
-  private ram(): Uint8Array {
-    return new Uint8Array(this.buffer, this.layout.ramOffset, this.layout.ramBytes);
-  }
-
-  private ramPage(page: number): Uint8Array {
-    assert(page >= 0 && page < this.ramPageCount, `RAM page ${page}`);
-    return new Uint8Array(this.buffer, this.layout.ramOffset + page * PAGE_BYTES, PAGE_BYTES);
-  }
-
   /** Loads the images and enters the program as the reset vector would. */
   private powerOn(): void {
-    const ram = this.ram();
+    const ram = this.pages.ram();
     for (const segment of this.plan.segments) {
       ram.set(segment.bytes, segment.address - RAM_BASE);
     }
@@ -376,39 +344,20 @@ class RiscvMachine implements Machine {
       hart.clearPageFlags();
     }
     this.turns.begin(this.hartOf(0));
-    this.watchHostTarget();
-  }
-
-  private dropTransient(): void {
-    this.output.take();
-    this.interrupts = [];
-    for (const hart of this.harts) hart.clearPageFlags();
+    this.hostTarget?.watch();
   }
 
   private control(action: 'power-off' | 'reset' | 'snapshot'): void {
-    switch (action) {
-      case 'power-off':
-        this.stop({ cause: 'power-off', status: 0 });
-        return;
-      case 'reset':
-        this.restart();
-        return;
-      case 'snapshot':
-        return;
-    }
+    if (action === 'power-off') this.stop({ cause: 'power-off', status: 0 });
+    if (action === 'reset') this.restart();
   }
 
   /** A reset keeps steps, time, stream positions and output not yet taken. */
   private restart(): void {
-    const kept = this.harts.flatMap(({ block }) =>
-      (['step', 'traps', 'timeBase', 'timeStep', 'timeRate'] as const).map(
-        (field) => [block, HART_WORD[field], block.get(HART_WORD[field])] as const,
-      ),
-    );
-    for (const { block } of this.harts) block.words.fill(0n);
-    clearBytes(this.ram());
+    const kept = this.harts.map((hart) => hart.clearWords());
+    clearBytes(this.pages.ram());
     this.powerOn();
-    for (const [block, index, value] of kept) block.set(index, value);
+    for (const putBack of kept) putBack();
     this.turns.begin(this.hartOf(0));
     this.state.clearStop();
     for (const hart of this.harts) hart.markAllDirty();
@@ -429,7 +378,8 @@ class RiscvMachine implements Machine {
   /** Bounded device work goes on once a step; then: is there a reason to return? */
   private mustReturn(): boolean {
     if (this.board.hasWork()) this.resumeWork();
-    if (this.plan.symbols.tohost !== undefined) this.readHostTarget();
+    const exitCode = this.hostTarget?.exitCode() ?? null;
+    if (exitCode !== null) this.stop({ cause: 'exit', status: exitCode });
     return this.state.isStopped || this.output.isFull;
   }
 
@@ -438,22 +388,5 @@ class RiscvMachine implements Machine {
     if (this.state.resumedAt === steps) return;
     this.state.resumedAt = steps;
     this.board.resumeWork();
-  }
-
-  private watchHostTarget(): void {
-    const { tohost } = this.plan.symbols;
-    if (tohost === undefined) return;
-    for (const hart of this.harts) hart.watchPage(tohost);
-  }
-
-  /** HTIF as the RISC-V test suites use it: an odd value ends the run, exit code above bit 0. */
-  private readHostTarget(): void {
-    const { tohost } = this.plan.symbols;
-    if (tohost === undefined) return;
-    const at = this.layout.ramOffset + tohost - RAM_BASE;
-    const value = new DataView(this.buffer).getBigUint64(at, true);
-    if ((value & 1n) === 1n && value >> 48n === 0n) {
-      this.stop({ cause: 'exit', status: Number((value >> 1n) & 0x7fff_ffffn) });
-    }
   }
 }

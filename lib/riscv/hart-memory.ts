@@ -18,7 +18,7 @@ export const PAGE_HAS_TABLES = 2;
 export const PAGE_DIRTY = 4;
 /** Stores are to be noticed by the machine (HTIF). */
 export const PAGE_WATCHED = 8;
-/** This hart may read the page, or read and write it; only with several harts (`page-rights.ts`). */
+/** With several harts: this one may read the page, or read and write it (`page-rights.ts`). */
 export const PAGE_READABLE = 16;
 export const PAGE_WRITABLE = 32;
 /** Any of these makes stores take the slow way. */

@@ -325,6 +325,16 @@ export class Hart {
     this.timers.changed();
   }
 
+  /** Clears every word; what is given back restores the counts of steps and of time. */
+  clearWords(): () => void {
+    const fields = ['step', 'traps', 'timeBase', 'timeStep', 'timeRate'] as const;
+    const kept = fields.map((field) => [field, this.get(field)] as const);
+    this.block.words.fill(0n);
+    return () => {
+      for (const [field, value] of kept) this.put(field, value);
+    };
+  }
+
   /** Sets the state in which firmware is entered: M mode at `pc` (section 3.4). */
   reset(pc: bigint, registers: readonly (readonly [index: number, value: bigint])[]): void {
     this.put('pc', pc);

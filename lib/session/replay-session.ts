@@ -178,10 +178,9 @@ export class ReplaySession {
   private reach(entry: LogEntry, limit: bigint): boolean {
     const { event } = entry;
     if (event.kind === 'epoch') return true;
-    const isThere =
-      event.kind === 'horizon'
-        ? this.reachHorizon(entry, event.steps, limit)
-        : this.reachPoint(entry, event, limit);
+    let isThere: boolean;
+    if (event.kind === 'horizon') isThere = this.reachHorizon(entry, event.steps, limit);
+    else isThere = this.reachPoint(entry, event, limit);
     if (isThere && event.kind !== 'interrupt') this.requireNoInterrupt(entry);
     return isThere;
   }
@@ -198,9 +197,7 @@ export class ReplaySession {
       return here.hart === hart && here.step === step;
     };
     const left = limit - this.machine.steps();
-    if (!isThere()) {
-      this.run(entry, left, (most) => this.machine.runUntil({ hart, step }, most), isThere);
-    }
+    this.run(entry, left, (most) => this.machine.runUntil({ hart, step }, most), isThere);
     return isThere();
   }
 
@@ -245,11 +242,9 @@ export class ReplaySession {
         case 'output':
           continue;
         case 'parked':
-          if (isOver) return;
-          throw this.differs(entry, 'hart', 'running', 'parked');
         case 'stopped':
           if (isOver) return;
-          throw this.differs(entry, 'machine', 'running', 'stopped');
+          throw this.differs(entry, 'machine', 'running', result.reason);
         default:
           unreachable(result);
       }

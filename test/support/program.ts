@@ -42,9 +42,13 @@ export class Guest {
   private readonly powerOn: Uint8Array;
   private readonly places = new Map<string, number>();
 
-  constructor(engine: EngineOptions = INTERPRETER, regions: RegionObserver = UNOBSERVED) {
+  constructor(
+    engine: EngineOptions = INTERPRETER,
+    regions: RegionObserver = UNOBSERVED,
+    harts: number = PROGRAM_CONFIG.harts,
+  ) {
     const images = { bios: IDLE_FIRMWARE, kernel: null, initrd: null };
-    this.machine = createRiscvMachine(PROGRAM_CONFIG, images, engine, { regions });
+    this.machine = createRiscvMachine({ ...PROGRAM_CONFIG, harts }, images, engine, { regions });
     this.powerOn = this.machine.saveWords();
     const count = this.powerOn.length / 8;
     for (let index = 0; index < count; index++)
