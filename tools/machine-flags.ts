@@ -62,7 +62,11 @@ export const MACHINE_OPTIONS: OptionTable = {
     help: 'raw image of a disk, which is only read; may be given up to four times',
   },
   memory: { type: 'string', value: 'SIZE', help: `guest RAM (${DEFAULT_MEMORY})` },
-  harts: { type: 'string', value: 'N', help: 'harts, 1 to 8, which take turns on one thread (1)' },
+  harts: { type: 'string', value: 'N', help: 'harts, 1 to 8 (1)' },
+  parallel: {
+    type: 'boolean',
+    help: 'harts run on a thread each; without it they take turns on one',
+  },
   rtc: {
     type: 'string',
     value: 'now|SECONDS',
@@ -89,6 +93,10 @@ export type MachineOrigin = 'own' | 'agreed';
  */
 export async function readMachine(args: Arguments, origin: MachineOrigin): Promise<MachineSpec> {
   const harts = args.integer('harts', 1, MAX_HARTS) ?? 1;
+  const isParallel = args.flag('parallel');
+  if (isParallel && harts === 1) {
+    throw new LockstepError('USAGE', '--parallel needs two harts: give --harts N');
+  }
   const kernel = await readImage(args, 'kernel');
   const initrd = await readImage(args, 'initrd');
   const bios = await readFirmware(args, kernel);
@@ -105,6 +113,7 @@ export async function readMachine(args: Arguments, origin: MachineOrigin): Promi
   const config: MachineConfig = {
     memoryBytes: args.size('memory') ?? 256 * 2 ** 20,
     harts,
+    schedule: isParallel ? 'parallel' : 'turns',
     append,
     initialRate: DEFAULT_RATE,
     rtcStartSeconds: readRtc(args, origin),

@@ -14,7 +14,7 @@
  *   state-hash     P hash:u64 n (index-gap signed){n} 0 | 1 n (page-gap hash:u64){n}
  *   horizon        n steps-since{n}
  *   control        P action:u8
- *   steal          P page mode:u8 n (hart step){n}
+ *   steal          P page mode:u8 n (hart steps-since){n}; mode: 1 write, 2 by a device
  *   frame          P block
  *
  * P is `hart steps-since`; what has no type is a varint; `block` is a length and bytes; a gap is
@@ -65,7 +65,12 @@ export const EVENT_KINDS: readonly EventKind[] = [
   'frame',
 ];
 const CONTROL_ACTIONS: readonly ControlEvent['action'][] = ['power-off', 'reset', 'snapshot'];
-const STEAL_MODES: readonly StealEvent['mode'][] = ['read', 'write'];
+const STEAL_MODES: readonly Pick<StealEvent, 'mode' | 'byDevice'>[] = [
+  { mode: 'read', byDevice: false },
+  { mode: 'write', byDevice: false },
+  { mode: 'read', byDevice: true },
+  { mode: 'write', byDevice: true },
+];
 
 const TWO_64 = 1n << 64n;
 /** Exception codes of interrupts fit 6 bits (privileged specification, mcause). */
@@ -182,12 +187,9 @@ export class EventWriter {
 
   private steal(event: StealEvent): void {
     this.number(event.page, MAX_PAGES - 1);
-    this.out.u8(STEAL_MODES.indexOf(event.mode));
+    this.out.u8((event.mode === 'write' ? 1 : 0) + (event.byDevice ? 2 : 0));
     this.number(event.victims.length, MAX_LOG_HARTS);
-    for (const victim of event.victims) {
-      this.number(victim.hart, MAX_LOG_HARTS - 1);
-      this.value(victim.step);
-    }
+    for (const victim of event.victims) this.point(victim);
   }
 
   private gap(index: number, next: number, limit: number): void {
@@ -315,11 +317,11 @@ export class EventReader {
   private steal(point: Point): StealEvent {
     const { input } = this;
     const page = input.count(MAX_PAGES - 1, 'page');
-    const mode = this.oneOf(STEAL_MODES, 'steal mode');
+    const how = this.oneOf(STEAL_MODES, 'steal mode');
     const count = input.count(MAX_LOG_HARTS, 'victims');
     const victims: Point[] = [];
-    while (victims.length < count) victims.push({ hart: this.hart(), step: input.varint() });
-    return { kind: 'steal', ...point, page, mode, victims };
+    while (victims.length < count) victims.push(this.point());
+    return { kind: 'steal', ...point, page, ...how, victims };
   }
 
   private gap(next: number, limit: number): number {

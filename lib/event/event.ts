@@ -10,7 +10,7 @@
  */
 
 /** Format version of the packed records and of everything replay depends on. */
-export const LOG_FORMAT_VERSION = 2;
+export const LOG_FORMAT_VERSION = 3;
 
 export interface Point {
   readonly hart: number;
@@ -95,7 +95,7 @@ export interface StateHashEvent extends Point {
   readonly pages: readonly (readonly [page: number, hash: bigint])[] | null;
 }
 
-/** Every hart has reached at least its step here with nothing else to be applied before it. */
+/** Every hart stands at exactly its step here; nothing else is to be applied before it. */
 export interface HorizonEvent {
   readonly kind: 'horizon';
   readonly steps: readonly bigint[];
@@ -107,11 +107,18 @@ export interface ControlEvent extends Point {
   readonly action: 'power-off' | 'reset' | 'snapshot';
 }
 
-/** A page of memory changed its owner (several harts; lecture, "Possible Solution"). */
+/**
+ * A page of memory changed its owner (harts in parallel; lecture, "Possible Solution"): all harts
+ * stood, the thief before the instruction of this point, the victims at theirs. Behind the pages of
+ * RAM come two that stand for no memory: the devices, of which the thief accesses one now, and one
+ * for nothing, where interrupts were passed on.
+ */
 export interface StealEvent extends Point {
   readonly kind: 'steal';
   readonly page: number;
   readonly mode: 'read' | 'write';
+  /** In the middle of a device's work, so that time and interrupts stay as they are. */
+  readonly byDevice: boolean;
   readonly victims: readonly Point[];
 }
 

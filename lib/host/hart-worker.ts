@@ -14,6 +14,7 @@ import type { MachinePorts } from '../machine/machine-ports.js';
 import { HartLoop } from './hart-loop.js';
 import { runningSha256 } from './log-store/sha256.js';
 import { packError, viewControl, type Report, type WorkerStart } from './hart-messages.js';
+import { HART_THREADS } from './hart-threads.js';
 import { openDisk } from './overlay-file.js';
 import { storeEngineFigures } from './progress-reporter.js';
 
@@ -37,7 +38,8 @@ try {
   const module = (await import(start.machineFactory)) as FactoryModule;
   const create = present(module.createMachine ?? module.createRiscvMachine, 'machine factory');
   const regions = storeEngineFigures(viewControl(start.control));
-  const ports = { disks: start.disks.map(openDisk), sha256: runningSha256(), regions };
+  const disks = start.disks.map(openDisk);
+  const ports = { disks, sha256: runningSha256(), regions, threads: HART_THREADS };
   new HartLoop(start, create(start.config, start.images, start.engine, ports), port).run();
 } catch (error) {
   port.postMessage({ kind: 'fatal', error: packError(error) } satisfies Report);

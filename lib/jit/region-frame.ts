@@ -103,9 +103,18 @@ export class RegionFrame implements AccessFrame {
     ];
   }
 
-  /** The trap is the step; the rest of the block is given back. */
+  /**
+   * The trap is the step; the rest of the block is given back. If it is none, the instruction was
+   * not even begun, and the hart has to look.
+   */
   onTrap(): readonly Stmt[] {
-    return [...this.giveBack(this.here().remaining - 1), br(this.exit)];
+    const restart = i32.load(ZERO, this.mailbox('restart'));
+    const unused = i32.add(i32.const(this.here().remaining - 1), restart);
+    return [
+      ...(this.counting ? [set(this.budget, i32.add(this.budget, unused))] : []),
+      set(this.result, restart),
+      br(this.exit),
+    ];
   }
 
   onLeave(): readonly Stmt[] {

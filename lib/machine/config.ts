@@ -17,6 +17,8 @@ export interface MachineConfig {
   /** Guest RAM in bytes, a multiple of 2 MiB, from 2 MiB to 3 GiB. */
   readonly memoryBytes: number;
   readonly harts: number;
+  /** Whether several harts take turns on one thread, or run on one each. */
+  readonly schedule: 'turns' | 'parallel';
   /** Kernel command line (device tree /chosen bootargs). */
   readonly append: string;
   /** Virtual time at the start: timebase ticks (10 MHz) a step, as a 32.32 fixed-point number. */

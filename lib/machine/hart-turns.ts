@@ -15,73 +15,103 @@
 
 import { assert, present } from '../base/assert.js';
 import type { Point } from '../event/event.js';
-import type { Hart } from '../riscv/hart.js';
+import { Hart } from '../riscv/hart.js';
+import {
+  isIdle,
+  stepsOf,
+  type HartSchedule,
+  type ScheduleExit,
+  type ScheduleHost,
+} from './hart-schedule.js';
+import type { TakenInterrupt } from './machine.js';
 import type { MachineState } from './machine-state.js';
+import { TurnOwnership } from './turn-ownership.js';
 
 /** Long enough that a change costs little, short enough that spinning for a hart does. */
 export const TURN_STEPS = 20_000n;
 
-export type TurnExit = 'reached' | 'paused' | 'parked' | 'must-return';
-
-export class HartTurns {
-  private readonly harts: readonly Hart[];
+export class HartTurns implements HartSchedule {
+  readonly harts: Hart[] = [];
+  readonly parallel = null;
+  private readonly host: ScheduleHost;
   private readonly state: MachineState;
+  private interrupts: TakenInterrupt[] = [];
 
-  constructor(harts: readonly Hart[], state: MachineState) {
-    this.harts = harts;
-    this.state = state;
+  constructor(host: ScheduleHost) {
+    this.host = host;
+    this.state = host.state;
+    const ownership = host.hartCount > 1 ? new TurnOwnership(this.harts) : null;
+    for (let hart = 0; hart < host.hartCount; hart++) {
+      const { layout, memory, compiler } = host;
+      const ports = {
+        mmio: host.devices,
+        deviceDeadline: host.deviceDeadline,
+        pollDevices: host.pollDevices,
+        work: () => this.work(),
+        mustReturn: host.mustReturn,
+        onInterrupt: (step: bigint, cause: number): void =>
+          void this.interrupts.push({ hart, step, cause }),
+        ownership,
+      };
+      this.harts.push(new Hart({ hart, layout, memory, compiler, ports }));
+    }
   }
 
   /** The hart in turn. */
   get current(): Hart {
-    return present(this.harts[this.state.turnHart], 'hart in turn');
+    return this.hartOf(this.state.turnHart);
   }
 
-  /** Steps of all harts together. */
-  steps(): bigint {
-    return this.harts.reduce((sum, hart) => sum + hart.step(), 0n);
+  tell(tell: () => void): void {
+    tell();
   }
 
-  /** Every hart waits for an interrupt. */
-  isIdle(): boolean {
-    return this.harts.every((hart) => hart.parked);
+  rebase(rate: bigint): void {
+    this.current.rebase(rate);
   }
 
-  /** The earliest timer of any hart, in ticks, or null. */
-  deadline(): bigint | null {
-    return this.harts.reduce<bigint | null>((first, hart) => {
-      const own = hart.timers.deadline();
-      return own !== null && (first === null || own < first) ? own : first;
-    }, null);
+  restart(from: 'power-on' | 'snapshot'): void {
+    if (from === 'power-on') this.begin(this.hartOf(0));
+    this.interrupts = [];
+  }
+
+  setLine(hart: number, code: number, level: boolean): void {
+    this.hartOf(hart).setLine(code, level);
+  }
+
+  setTimeCompare(hart: number, ticks: bigint): void {
+    this.hartOf(hart).timers.setMachineCompare(ticks);
+  }
+
+  takeInterrupts(): readonly TakenInterrupt[] {
+    const taken = this.interrupts;
+    this.interrupts = [];
+    return taken;
   }
 
   /** Gives the turn to a hart. */
-  begin(hart: Hart): void {
+  private begin(hart: Hart): void {
     this.state.setTurn(hart.memory.hart, hart.step() + TURN_STEPS);
   }
 
   /** Ends an idle time: one hart goes on, all go on at `time`. */
   wake(hart: number, time: bigint): void {
-    assert(this.isIdle(), `wake of hart ${hart} while another runs`);
-    const woken = present(this.harts[hart], `hart ${hart}`);
+    assert(isIdle(this.harts), `wake of hart ${hart} while another runs`);
+    const woken = this.hartOf(hart);
     for (const other of this.harts) {
       if (other !== woken) other.follow(time, woken.timers.rate);
     }
     woken.wake(time);
   }
 
-  /**
-   * Runs until the hart of `until` has its turn at that step (`reached`), or until all harts have
-   * counted `lastTotal` steps (`paused`, or `reached` without `until`), or for another reason.
-   */
-  run(until: Point | null, lastTotal: bigint): TurnExit {
+  run(until: Point | null, lastTotal: bigint): ScheduleExit {
     const several = this.harts.length > 1;
     for (;;) {
       const hart = this.current;
       const step = hart.step();
       const isTurn = until !== null && until.hart === hart.memory.hart;
       if (isTurn && until.step === step) return 'reached';
-      const left = lastTotal - this.steps();
+      const left = lastTotal - stepsOf(this.harts);
       assert(left >= 0n, `run to step ${lastTotal}, which has passed`);
       if (left === 0n) return until === null ? 'reached' : 'paused';
       let limit = step + left;
@@ -92,6 +122,22 @@ export class HartTurns {
       if (exit === 'must-return') return exit;
       if (exit === 'parked' && this.current.parked) return exit;
     }
+  }
+
+  private hartOf(hart: number): Hart {
+    return present(this.harts[hart], `hart ${hart}`);
+  }
+
+  /** Bounded work of devices goes on once a step. */
+  private work(): 'none' | 'done' {
+    const { host, state } = this;
+    if (!host.hasWork()) return 'none';
+    const steps = stepsOf(this.harts);
+    if (state.resumedAt !== steps) {
+      state.resumedAt = steps;
+      host.resumeWork();
+    }
+    return 'done';
   }
 
   /** Gives the turn to the next hart that has something to do, or to the one that wakes first. */

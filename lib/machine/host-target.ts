@@ -4,30 +4,18 @@
  */
 
 import type { MemoryLayout } from '../memory/layout.js';
-import type { Hart } from '../riscv/hart.js';
 import { RAM_BASE } from './config.js';
 
 export class HostTarget {
-  private readonly address: number;
-  private readonly harts: readonly Hart[];
+  readonly address: number;
   private readonly view: DataView;
   private readonly at: number;
 
   /** `address` is that of the symbol `tohost`, in RAM. */
-  constructor(
-    address: number,
-    layout: MemoryLayout,
-    parts: { readonly buffer: ArrayBufferLike; readonly harts: readonly Hart[] },
-  ) {
+  constructor(address: number, layout: MemoryLayout, buffer: ArrayBufferLike) {
     this.address = address;
-    this.harts = parts.harts;
-    this.view = new DataView(parts.buffer);
+    this.view = new DataView(buffer);
     this.at = layout.ramOffset + address - RAM_BASE;
-  }
-
-  /** Makes every store to the place return from generated code. */
-  watch(): void {
-    for (const hart of this.harts) hart.watchPage(this.address);
   }
 
   /** The exit code, or null while the run goes on. */

@@ -7,7 +7,7 @@ import type { MemoryLayout } from '../memory/layout.js';
 import type { MachineConfig, MachineImages } from './config.js';
 
 /** Raised when the same state would run differently than before (docs/DETERMINISM.md). */
-const BEHAVIOUR_VERSION = 1;
+const BEHAVIOUR_VERSION = 2;
 
 /** SHA-256 as it goes along; the host's own is thirty times as fast as `lib/base/sha256.ts`. */
 export interface RunningSha256 {
@@ -30,6 +30,7 @@ export function machineDigest(
     `memory ${config.memoryBytes} harts ${config.harts} rate ${config.initialRate} ` +
       `rtc ${config.rtcStartSeconds} append ${config.append.length}:${config.append}\n`,
   );
+  if (config.schedule === 'parallel') text('parallel\n');
   if (config.network !== null) text(`network ${config.network.mac}\n`);
   hash.update(config.rngSeed);
   for (const { sizeBytes, sha256 } of config.disks) text(`\ndisk ${sizeBytes} ${sha256}\n`);

@@ -3,31 +3,31 @@
  * check hashes.
  */
 
-import { assert, present } from '../base/assert.js';
+import { assert } from '../base/assert.js';
 import { clearBytes } from '../base/bytes.js';
 import { LockstepError } from '../base/error.js';
 import { PAGE_BYTES, type MemoryLayout } from '../memory/layout.js';
-import type { Hart } from '../riscv/hart.js';
 import { RAM_BASE } from './config.js';
 import type { DiskPages } from './disk-pages.js';
+import type { HartSchedule } from './hart-schedule.js';
 
 export class MachinePages {
   readonly ramCount: number;
   private readonly layout: MemoryLayout;
   private readonly buffer: ArrayBufferLike;
   private readonly disks: DiskPages;
-  private readonly harts: readonly Hart[];
+  private readonly schedule: HartSchedule;
 
   constructor(parts: {
     readonly layout: MemoryLayout;
     readonly buffer: ArrayBufferLike;
     readonly disks: DiskPages;
-    readonly harts: readonly Hart[];
+    readonly schedule: HartSchedule;
   }) {
     this.layout = parts.layout;
     this.buffer = parts.buffer;
     this.disks = parts.disks;
-    this.harts = parts.harts;
+    this.schedule = parts.schedule;
     this.ramCount = parts.layout.ramBytes / PAGE_BYTES;
   }
 
@@ -41,9 +41,8 @@ export class MachinePages {
   }
 
   takeDirty(): readonly (readonly [page: number, hash: bigint])[] {
-    const [first] = this.harts;
-    const hasher = present(first, 'hart 0');
-    const ofRam = this.takeDirtyRam().map((page) => [page, hasher.hashPage(page)] as const);
+    const { current } = this.schedule;
+    const ofRam = this.takeDirtyRam().map((page) => [page, current.hashPage(page)] as const);
     return this.disks.areDirty ? [...ofRam, ...this.disks.takeDirty()] : ofRam;
   }
 
@@ -87,7 +86,7 @@ export class MachinePages {
 
   /** RAM pages written by any hart since the last call, ascending. */
   private takeDirtyRam(): readonly number[] {
-    const lists = this.harts.map((hart) => hart.takeDirtyPages());
+    const lists = this.schedule.harts.map((hart) => hart.takeDirtyPages());
     const [only] = lists;
     if (lists.length === 1 && only !== undefined) return only;
     return [...new Set(lists.flat())].sort((a, b) => a - b);

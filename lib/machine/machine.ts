@@ -6,7 +6,13 @@
  * give the same state on every host. `riscv-machine.ts` is the real one.
  */
 
-import type { InputEvent, InputStream, OutputStream, Point } from '../event/event.js';
+import type {
+  InputEvent,
+  InputStream,
+  OutputStream,
+  Point,
+  StealEvent,
+} from '../event/event.js';
 
 /** Why `runUntil` came back. Only `reached` says that the point was reached. */
 export type RunResult =
@@ -77,6 +83,9 @@ export interface Machine {
   /** Runs until all harts together have counted exactly so many steps more. */
   runFor(steps: bigint): RunResult;
 
+  /** Harts that run in parallel; null for harts that take turns. */
+  readonly parallel: ParallelMachine | null;
+
   /** Applies an event at `here()`; another point is an assertion. */
   apply(event: InputEvent): void;
 
@@ -111,4 +120,14 @@ export interface Machine {
   savePage(page: number): Uint8Array | null;
   /** Restores what the save calls gave; derived state is rebuilt. Bad input: BAD_SNAPSHOT. */
   restore(words: Uint8Array, pages: Iterable<readonly [page: number, bytes: Uint8Array]>): void;
+}
+
+/** Replaying a machine whose harts run in parallel: the log says where each of them stands. */
+export interface ParallelMachine {
+  /** Runs every hart to exactly its step, where a recorded run has ended. */
+  reach(steps: readonly bigint[]): RunResult;
+  /** Runs every hart to the steps of a steal, and does what it did. DIVERGED if they can't. */
+  reachSteal(event: StealEvent): RunResult;
+  /** Steals since the last call, in order. */
+  takeSteals(): readonly StealEvent[];
 }

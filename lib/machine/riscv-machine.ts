@@ -9,21 +9,30 @@ import { assert, present, unreachable } from '../base/assert.js';
 import { clearBytes } from '../base/bytes.js';
 import { Sha256 } from '../base/sha256.js';
 import type { InputEvent, InputStream, OutputStream, Point } from '../event/event.js';
-import { PAGE_BYTES, WASM_PAGE_BYTES, planLayout, type MemoryLayout } from '../memory/layout.js';
+import { PAGE_BYTES, WASM_PAGE_BYTES, type MemoryLayout } from '../memory/layout.js';
 import { WordBlock, type WordBlockSpec } from '../memory/word-block.js';
-import { hartDerivedRegions } from '../riscv/derived.js';
-import { HART_WORD, hartBlockSpec } from '../riscv/hart-state.js';
+import { HART_WORD } from '../riscv/hart-state.js';
 import { UNOBSERVED } from '../jit/region-observer.js';
-import { Hart, type HartPorts } from '../riscv/hart.js';
+import type { Hart } from '../riscv/hart.js';
 import { mromDevice } from './board-mrom.js';
-import { Board, boardSpecs } from './board.js';
+import { Board } from './board.js';
 import { checkConfig, RAM_BASE, type MachineConfig, type MachineImages } from './config.js';
 import { buildDeviceTree } from './device-tree.js';
 import { DiskPages } from './disk-pages.js';
 import { RamDma } from './dma.js';
 import { compilerOf, DEFAULT_ENGINE, type EngineOptions } from './engine.js';
 import { HostTarget } from './host-target.js';
-import { HartTurns } from './hart-turns.js';
+import {
+  earliestTimer,
+  isIdle,
+  stepsOf,
+  type HartSchedule,
+  type MachineHart,
+  type ScheduleExit,
+  type ScheduleHost,
+} from './hart-schedule.js';
+import { createSchedule } from './create-schedule.js';
+import { machineLayout } from './machine-layout.js';
 import { planLoad, type LoadPlan } from './loader.js';
 import { MachinePages } from './machine-pages.js';
 import { MACHINE_SPEC, MachineState } from './machine-state.js';
@@ -33,13 +42,13 @@ import type {
   FrameRoom,
   Machine,
   MachineStop,
+  ParallelMachine,
   OutputChunk,
   RunResult,
   TakenInterrupt,
 } from './machine.js';
 import type { MachinePorts } from './machine-ports.js';
 import { OutputBuffer } from './output-buffer.js';
-import { TurnOwnership } from './turn-ownership.js';
 
 /** More steps than any machine counts. */
 const FOREVER = 1n << 63n;
@@ -56,11 +65,11 @@ export function createRiscvMachine(
   config: MachineConfig,
   images: MachineImages,
   engine: EngineOptions = DEFAULT_ENGINE,
-  { disks = [], sha256 = new Sha256(), regions = UNOBSERVED }: MachinePorts = {},
+  { disks = [], sha256 = new Sha256(), regions = UNOBSERVED, threads = null }: MachinePorts = {},
 ): Machine {
   checkConfig(config);
   assert(disks.length === config.disks.length, `${disks.length} of ${config.disks.length} disks`);
-  return new RiscvMachine({ config, images, engine, disks, sha256, regions });
+  return new RiscvMachine({ config, images, engine, disks, sha256, regions, threads });
 }
 
 interface Parts extends Required<MachinePorts> {
@@ -80,36 +89,23 @@ class RiscvMachine implements Machine {
   readonly buffer: ArrayBufferLike;
   private readonly state: MachineState;
   private readonly board: Board;
-  readonly harts: Hart[] = [];
-  private readonly turns: HartTurns;
+  private readonly schedule: HartSchedule;
+  readonly harts: readonly MachineHart[];
   private readonly hostTarget: HostTarget | null;
   private readonly pages: MachinePages;
   private readonly blocks: MachineWords;
   private readonly output = new OutputBuffer();
-  private interrupts: TakenInterrupt[] = [];
 
-  constructor({ config, images, engine, disks, sha256, regions }: Parts) {
+  constructor({ config, images, engine, disks, sha256, regions, threads }: Parts) {
     this.config = config;
     this.hartCount = config.harts;
     this.ramPageCount = config.memoryBytes / PAGE_BYTES;
     this.plan = planLoad(config, images, buildDeviceTree);
-    const numbers = Array.from({ length: config.harts }, (_, hart) => hart);
-    this.layout = planLayout({
-      ramBytes: config.memoryBytes,
-      blocks: [MACHINE_SPEC, ...numbers.map(hartBlockSpec), ...boardSpecs(config)],
-      derived: numbers.flatMap((hart) => hartDerivedRegions(hart, this.ramPageCount)),
-    });
+    this.layout = machineLayout(config);
     const pages = this.layout.totalBytes / WASM_PAGE_BYTES;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.buffer = memory.buffer;
     this.blocks = new MachineWords(this.layout, this.buffer);
-    this.pages = new MachinePages({
-      layout: this.layout,
-      buffer: this.buffer,
-      disks: new DiskPages(disks, this.ramPageCount),
-      harts: this.harts,
-    });
-    this.pageCount = this.pages.count;
     this.digest = machineDigest(this.layout, config, images, sha256);
     const block = (spec: WordBlockSpec): WordBlock =>
       new WordBlock(spec, this.buffer, this.layout.offsetOf(spec.name));
@@ -126,26 +122,35 @@ class RiscvMachine implements Machine {
         output: { emit: (stream, bytes) => this.emit(stream, bytes) },
         disks,
         stop: (stop) => this.stop(stop),
-        setLine: (hart, code, level) => this.hartOf(hart).setLine(code, level),
-        setTimeCompare: (hart, ticks) => this.hartOf(hart).timers.setMachineCompare(ticks),
+        setLine: (hart, code, level) => this.schedule.setLine(hart, code, level),
+        setTimeCompare: (hart, ticks) => this.schedule.setTimeCompare(hart, ticks),
       },
       mromDevice(this.plan.mrom),
     );
-    const ownership = config.harts > 1 ? new TurnOwnership(this.harts) : null;
-    for (const hart of numbers) {
-      this.harts.push(
-        new Hart({
-          hart,
-          layout: this.layout,
-          memory,
-          compiler: compilerOf(engine, regions),
-          ports: { ...this.hartPorts(hart), ownership },
-        }),
-      );
-    }
-    this.turns = new HartTurns(this.harts, this.state);
-    const { tohost } = this.plan.symbols;
-    this.hostTarget = tohost === undefined ? null : new HostTarget(tohost, this.layout, this);
+    const host: ScheduleHost = {
+      layout: this.layout,
+      memory,
+      hartCount: config.harts,
+      compiler: compilerOf(engine, regions),
+      state: this.state,
+      devices: this.board.bus,
+      deviceDeadline: () => this.board.rtc.alarmDeadline(),
+      pollDevices: () => this.board.rtc.poll(),
+      hasWork: () => this.board.hasWork(),
+      resumeWork: () => this.board.resumeWork(),
+      mustReturn: () => this.mustReturn(),
+    };
+    const tohost = this.plan.symbols.tohost ?? null;
+    this.schedule = createSchedule(host, { config, engine, threads, tohost });
+    this.harts = this.schedule.harts;
+    this.pages = new MachinePages({
+      layout: this.layout,
+      buffer: this.buffer,
+      disks: new DiskPages(disks, this.ramPageCount),
+      schedule: this.schedule,
+    });
+    this.pageCount = this.pages.count;
+    this.hostTarget = tohost === null ? null : new HostTarget(tohost, this.layout, this.buffer);
     this.powerOn();
   }
 
@@ -175,15 +180,15 @@ class RiscvMachine implements Machine {
   }
 
   steps(): bigint {
-    return this.turns.steps();
+    return stepsOf(this.harts);
   }
 
   isIdle(): boolean {
-    return this.turns.isIdle();
+    return isIdle(this.harts);
   }
 
   deadline(): bigint | null {
-    return this.turns.deadline();
+    return earliestTimer(this.harts);
   }
 
   runUntil(point: Point, mostSteps = FOREVER): RunResult {
@@ -197,7 +202,10 @@ class RiscvMachine implements Machine {
   }
 
   private run(point: Point | null, mostSteps: bigint): RunResult {
-    const exit = this.turns.run(point, this.steps() + mostSteps);
+    return this.resultOf(this.schedule.run(point, this.steps() + mostSteps));
+  }
+
+  private resultOf(exit: ScheduleExit): RunResult {
     const stop = this.state.stop();
     if (stop !== null) return { reason: 'stopped', stop };
     switch (exit) {
@@ -215,6 +223,10 @@ class RiscvMachine implements Machine {
     const { hart, step } = this.here();
     const isHere = event.hart === hart && event.step === step;
     assert(isHere, `event at ${event.hart}:${event.step}, machine at ${hart}:${step}`);
+    this.schedule.tell(() => this.tell(event));
+  }
+
+  private tell(event: InputEvent): void {
     switch (event.kind) {
       case 'console-input':
         this.state.noteInput(event.client, event.sequence);
@@ -227,10 +239,10 @@ class RiscvMachine implements Machine {
         this.board.net?.receive(event.bytes);
         return;
       case 'rebase':
-        this.current.rebase(event.rate);
+        this.schedule.rebase(event.rate);
         return;
       case 'wake':
-        this.turns.wake(hart, event.time);
+        this.schedule.wake(event.hart, event.time);
         return;
       case 'control':
         this.control(event.action);
@@ -245,9 +257,7 @@ class RiscvMachine implements Machine {
   }
 
   takeInterrupts(): readonly TakenInterrupt[] {
-    const taken = this.interrupts;
-    this.interrupts = [];
-    return taken;
+    return this.schedule.takeInterrupts();
   }
 
   inputSpace(stream: InputStream): number {
@@ -298,31 +308,30 @@ class RiscvMachine implements Machine {
     this.blocks.restore(words);
     this.pages.restore(pages);
     this.output.take();
-    this.interrupts = [];
     for (const hart of this.harts) {
       hart.clearPageFlags();
       hart.afterRestore();
     }
     this.board.afterRestore();
-    this.hostTarget?.watch();
+    this.schedule.restart('snapshot');
+    this.watchTarget();
   }
 
-  private hartOf(hart: number): Hart {
+  private hartOf(hart: number): MachineHart {
     return present(this.harts[hart], `hart ${hart}`);
   }
 
   private get current(): Hart {
-    return this.turns.current;
+    return this.schedule.current;
   }
 
-  private hartPorts(hart: number): Omit<HartPorts, 'ownership'> {
+  get parallel(): ParallelMachine | null {
+    const { parallel } = this.schedule;
+    if (parallel === null) return null;
     return {
-      mmio: this.board.bus,
-      deviceDeadline: () => this.board.rtc.alarmDeadline(),
-      pollDevices: () => this.board.rtc.poll(),
-      busy: () => this.board.hasWork(),
-      mustReturn: () => this.mustReturn(),
-      onInterrupt: (step, cause) => this.interrupts.push({ hart, step, cause }),
+      reach: (steps) => this.resultOf(parallel.reach(steps)),
+      reachSteal: (event) => this.resultOf(parallel.reachSteal(event)),
+      takeSteals: () => parallel.takeSteals(),
     };
   }
 
@@ -343,8 +352,15 @@ class RiscvMachine implements Machine {
       ]);
       hart.clearPageFlags();
     }
-    this.turns.begin(this.hartOf(0));
-    this.hostTarget?.watch();
+    this.schedule.restart('power-on');
+    this.watchTarget();
+  }
+
+  /** Every store to the place of the exit code returns from generated code. */
+  private watchTarget(): void {
+    const { hostTarget } = this;
+    if (hostTarget === null) return;
+    for (const hart of this.harts) hart.watchPage(hostTarget.address);
   }
 
   private control(action: 'power-off' | 'reset' | 'snapshot'): void {
@@ -358,7 +374,7 @@ class RiscvMachine implements Machine {
     clearBytes(this.pages.ram());
     this.powerOn();
     for (const putBack of kept) putBack();
-    this.turns.begin(this.hartOf(0));
+    this.schedule.restart('power-on');
     this.state.clearStop();
     for (const hart of this.harts) hart.markAllDirty();
   }
@@ -375,18 +391,9 @@ class RiscvMachine implements Machine {
     this.emit('power', Uint8Array.of(codes[stop.cause]));
   }
 
-  /** Bounded device work goes on once a step; then: is there a reason to return? */
   private mustReturn(): boolean {
-    if (this.board.hasWork()) this.resumeWork();
     const exitCode = this.hostTarget?.exitCode() ?? null;
     if (exitCode !== null) this.stop({ cause: 'exit', status: exitCode });
     return this.state.isStopped || this.output.isFull;
-  }
-
-  private resumeWork(): void {
-    const steps = this.steps();
-    if (this.state.resumedAt === steps) return;
-    this.state.resumedAt = steps;
-    this.board.resumeWork();
   }
 }

@@ -97,6 +97,8 @@ export const MAILBOX = {
   value: 16,
   /** Changes whenever code addresses may mean something else: mapping or privilege. */
   epoch: 28,
+  /** 1 if what was reported as a trap is none: the instruction is to be executed again. */
+  restart: 32,
   /** 1 if something was dropped for an atomic's store, so that running code must leave. */
   special: 24,
 } as const;

@@ -80,4 +80,21 @@ export class HartMemory {
   removeFlags(page: number, flags: number): void {
     this.pageFlags[page] = this.flags(page) & ~flags;
   }
+
+  /** Pages flagged as dirty, ascending; they are clean then. */
+  takeDirtyPages(): number[] {
+    const { pageFlags } = this;
+    const pages: number[] = [];
+    for (let page = 0; page < pageFlags.length; page++) {
+      const value = pageFlags[page] ?? 0;
+      if ((value & PAGE_DIRTY) === 0) continue;
+      pageFlags[page] = value & ~PAGE_DIRTY;
+      pages.push(page);
+    }
+    return pages;
+  }
+
+  markAllDirty(): void {
+    for (let page = 0; page < this.pageFlags.length; page++) this.addFlags(page, PAGE_DIRTY);
+  }
 }

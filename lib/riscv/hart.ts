@@ -7,13 +7,11 @@
  */
 
 import { assert } from '../base/assert.js';
-import type { WordBlock } from '../memory/word-block.js';
 import type { MemoryLayout } from '../memory/layout.js';
 import { CodeCache } from './code-cache.js';
 import { CsrFile } from './csr.js';
 import { MAILBOX } from './derived.js';
-import { HartTimers, setLine } from './hart-timers.js';
-import { HART_WORD, X_OFFSET, type HartField } from './hart-state.js';
+import { HartView } from './hart-view.js';
 import {
   HartMemory,
   PAGE_DIRTY,
@@ -23,12 +21,12 @@ import {
   PAGE_WRITABLE,
 } from './hart-memory.js';
 import { instantiate, type HartImports, type InterpreterExports } from './interpreter/instance.js';
+import { STATUS_TRAP } from './semantics/access-frame.js';
 import { SlowAccess, type MmioPort } from './slow-access.js';
 import { SystemInstructions } from './system-instructions.js';
 import { Mmu } from './mmu.js';
-import { PageRights, type OwnershipPort, type PageMode } from './page-rights.js';
+import { PageRights, RESTART, type OwnershipPort, type PageMode } from './page-rights.js';
 import { Pmp } from './pmp.js';
-import { MACHINE, MSTATUS } from './privilege.js';
 import type { CompilerOptions, RegionCompiler } from './region-port.js';
 import { enterTrap, interruptPossible, nextInterrupt, type TrapCause } from './trap.js';
 
@@ -38,8 +36,11 @@ export interface HartPorts {
   /** Virtual time at which a device wants `pollDevices`, or null. */
   readonly deviceDeadline: () => bigint | null;
   readonly pollDevices: () => void;
-  /** A device has bounded work left, which goes on at every step; the hart does not park. */
-  readonly busy: () => boolean;
+  /**
+   * A device goes on with bounded work before the next step, if it has any (`done`); while there is
+   * work the hart does not park. `later`: the hart has to return first.
+   */
+  readonly work: () => 'none' | 'done' | 'later';
   /** True when output or a stop makes it necessary to return to the caller of `run`. */
   readonly mustReturn: () => boolean;
   readonly onInterrupt: (step: bigint, code: number) => void;
@@ -47,17 +48,16 @@ export interface HartPorts {
   readonly ownership: OwnershipPort | null;
 }
 
-/** Why `run` returned before its limit, or `limit`. */
-export type HartExit = 'limit' | 'parked' | 'must-return';
+/**
+ * Why `run` returned before its limit, or `limit`. `restart`: a page could not be had just now, and
+ * the instruction that needs it is still to be executed.
+ */
+export type HartExit = 'limit' | 'parked' | 'must-return' | 'restart';
 
 const MAX_BUDGET = 1 << 30;
-const NEVER = (1n << 64n) - 1n;
 
-export class Hart {
-  readonly memory: HartMemory;
-  readonly block: WordBlock;
+export class Hart extends HartView {
   readonly rights: PageRights;
-  readonly timers: HartTimers;
   private readonly mmu: Mmu;
   private readonly pmp: Pmp;
   private readonly code: CodeCache;
@@ -76,19 +76,12 @@ export class Hart {
     /** The compiler of hot code; null interprets everything. */
     readonly compiler: CompilerOptions | null;
   }) {
+    super(new HartMemory(options.hart, options.layout, options.memory.buffer), options.ports);
     this.ports = options.ports;
-    this.memory = new HartMemory(options.hart, options.layout, options.memory.buffer);
-    this.block = this.memory.block;
     this.pmp = new Pmp(this.memory);
     this.rights = new PageRights(this.memory, options.ports.ownership);
     this.mmu = new Mmu(this.memory, this.pmp, this.rights);
     this.code = new CodeCache(this.memory);
-    const { deviceDeadline, pollDevices } = options.ports;
-    this.timers = new HartTimers(this.block, {
-      step: () => this.step(),
-      deviceDeadline,
-      pollDevices,
-    });
     const imports = this.createImports(options.hart, options.ports.mmio);
     const interpreter = instantiate(this.memory, imports, {
       memory: options.memory,
@@ -153,8 +146,8 @@ export class Hart {
       instructionBits: () => access.instructionBits(),
     });
     return {
-      ...access.imports(),
-      ...system.imports(),
+      ...this.restartable(access.imports()),
+      ...this.restartable(system.imports()),
       hot: (slot = 0) => {
         this.compiler?.hot(slot);
         return 0;
@@ -163,25 +156,32 @@ export class Hart {
     };
   }
 
+  /** Reports `RESTART` to generated code, which leaves the instruction as for a trap. */
+  private restartable<T extends Partial<HartImports>>(imports: T): T {
+    if (!this.rights.isShared) return imports;
+    const { view, mailbox } = this.memory;
+    const guarded = Object.entries(imports).map(([name, slow]) => {
+      const failed = name === 'atomicAddress' ? 0 : STATUS_TRAP;
+      const guard = (a = 0, b = 0, c = 0, d = 0): number => {
+        try {
+          return slow(a, b, c, d);
+        } catch (error) {
+          if (error !== RESTART) throw error;
+          view.setInt32(mailbox + MAILBOX.restart, 1, true);
+          return failed;
+        }
+      };
+      return [name, guard] as const;
+    });
+    return { ...imports, ...Object.fromEntries(guarded) };
+  }
+
   /** Steps counted, exact at any moment, also from inside a slow operation. */
-  step(): bigint {
+  override step(): bigint {
     const base = this.get('step');
     if (!this.running) return base;
     const left = this.memory.view.getInt32(this.memory.mailbox + MAILBOX.budgetLeft, true);
     return base + BigInt(this.budget - left);
-  }
-
-  retired(): bigint {
-    return this.step() - this.get('traps');
-  }
-
-  /** Virtual time in timebase ticks. */
-  time(): bigint {
-    return this.timers.time();
-  }
-
-  get parked(): boolean {
-    return this.block.halves[HART_WORD.parked * 2] !== 0;
   }
 
   /** Runs until the step counter is `limit`. */
@@ -193,8 +193,11 @@ export class Hart {
       assert(step <= last, `hart is at step ${step}, beyond ${limit}`);
       if (this.ports.mustReturn()) return 'must-return';
       if (step === last) return 'limit';
-      const busy = this.ports.busy();
+      const work = this.ports.work();
+      if (work === 'later') return 'restart';
+      const busy = work === 'done';
       if (busy) this.put('parked', 0n);
+      if (busy && this.ports.mustReturn()) return 'must-return';
       if (this.parked) return 'parked';
       if (step >= this.timers.dueStep) this.timers.update();
       const code = interruptPossible(this.block) ? nextInterrupt(this.block) : null;
@@ -203,38 +206,8 @@ export class Hart {
         continue;
       }
       const until = busy ? step + 1 : Math.min(this.timers.dueStep, last);
-      this.runGenerated(until - step);
+      if (!this.runGenerated(until - step)) return 'restart';
     }
-  }
-
-  /** Sets or clears an interrupt line (a bit of mip) from a device. */
-  setLine(code: number, level: boolean): void {
-    setLine(this.block, code, level);
-  }
-
-  /** From the present step on, time advances by `rate` / 2^32 ticks a step. */
-  rebase(rate: bigint): void {
-    this.timers.set(this.time(), rate);
-  }
-
-  /** Goes on with the time of a hart that ran before, if it is later; time never runs back. */
-  follow(time: bigint, rate: bigint): void {
-    const own = this.time();
-    this.timers.set(time > own ? time : own, rate);
-  }
-
-  /** Ends the wait of WFI where an enabled interrupt is pending (section 3.3.3). */
-  unparkIfPending(): void {
-    if (!this.parked) return;
-    this.timers.update();
-    if (interruptPossible(this.block)) this.put('parked', 0n);
-  }
-
-  wake(time: bigint): void {
-    assert(this.parked, `wake of hart ${this.memory.hart}, which is not parked`);
-    assert(time >= this.time(), `wake to ${time}, before ${this.time()}`);
-    this.put('parked', 0n);
-    this.timers.set(time, this.timers.rate);
   }
 
   /** Before a device reads RAM, and before it writes. */
@@ -260,6 +233,21 @@ export class Hart {
     this.memory.removeFlags(page, PAGE_READABLE | PAGE_WRITABLE);
   }
 
+  /** Every page may have been taken, and memory and words have been changed. */
+  forgetPages(): void {
+    const { pageFlags } = this.memory;
+    const kept = PAGE_DIRTY | PAGE_WATCHED;
+    for (let page = 0; page < pageFlags.length; page++) {
+      pageFlags[page] = (pageFlags[page] ?? 0) & kept;
+    }
+    this.afterRestore();
+  }
+
+  /** Stores to every page have to ask from now on: dirty pages were taken. */
+  revokeWrites(): void {
+    this.mmu.cache.revokeAllWrites();
+  }
+
   /** A store by a device: marks the page and drops what was derived from its bytes. */
   noteDmaWrite(physical: number, bytes: number): void {
     let host = this.memory.hostOf(physical);
@@ -279,14 +267,7 @@ export class Hart {
 
   /** RAM pages written since the last call, ascending. */
   takeDirtyPages(): number[] {
-    const flags = this.memory.pageFlags;
-    const pages: number[] = [];
-    for (let page = 0; page < flags.length; page++) {
-      const value = flags[page] ?? 0;
-      if ((value & PAGE_DIRTY) === 0) continue;
-      flags[page] = value & ~PAGE_DIRTY;
-      pages.push(page);
-    }
+    const pages = this.memory.takeDirtyPages();
     this.mmu.cache.revokeAllWrites();
     return pages;
   }
@@ -304,9 +285,7 @@ export class Hart {
 
   /** All of RAM has changed. */
   markAllDirty(): void {
-    for (let page = 0; page < this.memory.pageFlags.length; page++) {
-      this.memory.addFlags(page, PAGE_DIRTY);
-    }
+    this.memory.markAllDirty();
   }
 
   /** Every store to the page of `physical` returns from `run`'s generated code. */
@@ -325,42 +304,25 @@ export class Hart {
     this.timers.changed();
   }
 
-  /** Clears every word; what is given back restores the counts of steps and of time. */
-  clearWords(): () => void {
-    const fields = ['step', 'traps', 'timeBase', 'timeStep', 'timeRate'] as const;
-    const kept = fields.map((field) => [field, this.get(field)] as const);
-    this.block.words.fill(0n);
-    return () => {
-      for (const [field, value] of kept) this.put(field, value);
-    };
-  }
-
-  /** Sets the state in which firmware is entered: M mode at `pc` (section 3.4). */
+  /** Sets the state in which firmware is entered (`resetWords`), and derives what follows. */
   reset(pc: bigint, registers: readonly (readonly [index: number, value: bigint])[]): void {
-    this.put('pc', pc);
-    this.put('privilege', BigInt(MACHINE));
-    this.put('mstatus', this.get('mstatus') & ~(MSTATUS.MIE | MSTATUS.MPRV));
-    this.put('stimecmp', NEVER);
-    for (const [index, value] of registers) this.block.set(X_OFFSET / 8 + index, value);
+    this.resetWords(pc, registers);
     this.afterRestore();
   }
 
-  private get(field: HartField): bigint {
-    return this.block.get(HART_WORD[field]);
-  }
-
-  private put(field: HartField, value: bigint): void {
-    this.block.set(HART_WORD[field], value);
-  }
-
-  private runGenerated(steps: number): void {
+  /** False if an instruction could not be begun, and is the next one still. */
+  private runGenerated(steps: number): boolean {
     this.budget = Math.min(steps, MAX_BUDGET);
     this.memory.view.setInt32(this.memory.mailbox + MAILBOX.budgetLeft, this.budget, true);
     this.running = true;
     this.exports.run(this.budget);
+    const { view, mailbox } = this.memory;
+    const isDone = view.getInt32(mailbox + MAILBOX.restart, true) === 0;
+    if (!isDone) view.setInt32(mailbox + MAILBOX.restart, 0, true);
     const step = this.step();
     this.running = false;
     this.put('step', step);
+    return isDone;
   }
 
   private raise(code: number, value: bigint): void {

@@ -13,10 +13,16 @@ import { PAGE_READABLE, PAGE_WRITABLE, type HartMemory } from './hart-memory.js'
 
 export type PageMode = 'read' | 'write';
 
+/**
+ * Thrown by `OwnershipPort.acquire` as far as the edge of generated code, which then leaves the
+ * instruction as it does for a trap: it has had no effect yet and is executed again.
+ */
+export const RESTART = new Error('an instruction is to be executed again');
+
 export interface OwnershipPort {
   /**
-   * Takes from other harts what is incompatible with `hart` having the page in `mode`. May throw
-   * `RESTART` if the hart has lost pages while it waited.
+   * Takes from other harts what is incompatible with `hart` having the page in `mode`. Throws
+   * `RESTART` if the hart has to stand for others first.
    */
   acquire(hart: number, page: number, mode: PageMode): void;
 }

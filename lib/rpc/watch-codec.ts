@@ -77,9 +77,10 @@ function wireEvent(event: LogEvent): NonNullable<LogEntry['event']> {
     case 'control':
       return { $case: 'control', value: { action: event.action } };
     case 'steal': {
-      const { page, mode, victims } = event;
+      const { page, mode, byDevice, victims } = event;
       const points = victims.map(({ hart, step }) => ({ hart, step }));
-      return { $case: 'steal', value: { page, write: mode === 'write', victims: points } };
+      const value = { page, write: mode === 'write', victims: points, byDevice };
+      return { $case: 'steal', value };
     }
     default:
       return unreachable(event);

@@ -39,6 +39,7 @@ import {
 } from './limits.js';
 import type { SessionState } from './session-state.js';
 import { SliceLength } from './slice-length.js';
+import { historyOfRun } from './run-history.js';
 import type {
   LoggedInput,
   Recorded,
@@ -302,7 +303,7 @@ export class RecordSession {
     const steps = this.machine.steps() - before;
     this.clock.noteSlice({ startNs, endNs, steps });
     this.sliceLength.note(endNs - startNs, steps);
-    this.logInterrupts();
+    this.logRun();
     const spoke = this.takeOutput();
     if (result.reason === 'stopped') return this.finish(result.stop);
     this.logCheckIfDue(spoke);
@@ -327,7 +328,7 @@ export class RecordSession {
   }
 
   private finish(stop: MachineStop): SliceStatus {
-    this.logInterrupts();
+    this.logRun();
     this.takeOutput();
     this.logEnd();
     return { kind: 'stopped', stop };
@@ -341,10 +342,17 @@ export class RecordSession {
     this.logHorizon();
   }
 
-  private logInterrupts(): void {
-    for (const { hart, step, cause } of this.machine.takeInterrupts()) {
-      this.log({ kind: 'interrupt', hart, step, cause });
+  /** What happened while the machine ran. */
+  private logRun(): void {
+    const { machine } = this;
+    const interrupts = machine.takeInterrupts();
+    if (machine.parallel === null) {
+      for (const interrupt of interrupts) this.log({ kind: 'interrupt', ...interrupt });
+      return;
     }
+    for (const event of historyOfRun(machine.parallel.takeSteals(), interrupts)) this.log(event);
+    // Where parallel harts stand is a fact that everything else is told by.
+    this.logHorizon();
   }
 
   /** Marks new output and hands it out with its mark; true if there was any. */

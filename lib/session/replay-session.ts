@@ -32,6 +32,7 @@ import {
 } from '../event/event.js';
 import type { Machine, MachineStop, RunResult, TakenInterrupt } from '../machine/machine.js';
 import { diverged, hex, type Difference } from './divergence.js';
+import { ParallelReplay, type Differs } from './parallel-replay.js';
 import { OutputStreams } from './output-streams.js';
 import { OutputTail, type TailBytes } from './output-tail.js';
 import type { SessionState } from './session-state.js';
@@ -65,6 +66,10 @@ export class ReplaySession {
   /** Taken by the machine, not yet met in the log. */
   private interrupts: TakenInterrupt[] = [];
   private failure: LockstepError | null = null;
+  /** Null where harts take turns. */
+  private readonly together: ParallelReplay | null;
+  /** All output so far is to be marked before harts in parallel run on. */
+  private isMarkDue = true;
 
   constructor(options: ReplayOptions) {
     const { machine, state } = options;
@@ -79,6 +84,9 @@ export class ReplaySession {
     this.epoch = state.epoch;
     this.checkStep = state.checkStep;
     this.pageCheckStep = state.pageCheckStep;
+    const differs: Differs = (...difference) => this.differs(...difference);
+    const { parallel } = machine;
+    this.together = parallel === null ? null : new ParallelReplay(machine, parallel, differs);
   }
 
   /** Last entry applied. */
@@ -178,6 +186,7 @@ export class ReplaySession {
   private reach(entry: LogEntry, limit: bigint): boolean {
     const { event } = entry;
     if (event.kind === 'epoch') return true;
+    if (this.together !== null) return this.reachTogether(entry, this.together);
     let isThere: boolean;
     if (event.kind === 'horizon') isThere = this.reachHorizon(entry, event.steps, limit);
     else isThere = this.reachPoint(entry, event, limit);
@@ -199,6 +208,17 @@ export class ReplaySession {
     const left = limit - this.machine.steps();
     this.run(entry, left, (most) => this.machine.runUntil({ hart, step }, most), isThere);
     return isThere();
+  }
+
+  private reachTogether(entry: LogEntry, together: ParallelReplay): boolean {
+    const isRun = entry.event.kind === 'horizon' || entry.event.kind === 'steal';
+    if (isRun && this.isMarkDue) this.requireMarked(entry);
+    if (!together.reach(entry)) return true;
+    this.collect();
+    together.meetInterrupts(entry, this.interrupts.splice(0));
+    // What was said until a horizon is marked behind it.
+    this.isMarkDue = entry.event.kind === 'horizon';
+    return true;
   }
 
   /** The harts take turns, so that the sum of their steps names the moment. */
@@ -279,7 +299,7 @@ export class ReplaySession {
         this.wake(entry, event);
         return;
       case 'interrupt':
-        this.meetInterrupt(entry, event);
+        if (this.together === null) this.meetInterrupt(entry, event);
         return;
       case 'output-mark':
         this.meetMark(entry, event);
@@ -289,10 +309,11 @@ export class ReplaySession {
         this.meetState(entry, event);
         return;
       case 'horizon':
-        this.requireMarked(entry);
+        if (this.together === null) this.requireMarked(entry);
         return;
       case 'steal':
-        throw new LockstepError('BAD_LOG', `entry ${entry.seq} is a steal, with one hart`);
+        if (this.together !== null) return;
+        throw new LockstepError('BAD_LOG', `entry ${entry.seq} is a steal, with harts by turns`);
       default:
         unreachable(event);
     }

@@ -72,6 +72,7 @@ function create(
     {
       memoryBytes,
       harts: 1,
+      schedule: 'turns',
       append: 'console=ttyS0',
       initialRate: DEFAULT_RATE,
       rtcStartSeconds: 1_700_000_000n,

@@ -34,6 +34,7 @@ export class GuestMachine {
       {
         memoryBytes,
         harts: 1,
+        schedule: 'turns',
         append: append ?? '',
         initialRate: DEFAULT_RATE,
         rtcStartSeconds: 1_700_000_000n,

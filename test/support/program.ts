@@ -18,6 +18,7 @@ export const PAGE = 4096;
 export const PROGRAM_CONFIG: MachineConfig = {
   memoryBytes: PROGRAM_MEMORY_BYTES,
   harts: 1,
+  schedule: 'turns',
   append: '',
   initialRate: DEFAULT_RATE,
   rtcStartSeconds: 0n,

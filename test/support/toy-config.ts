@@ -10,6 +10,7 @@ export const PAGE_COUNT = 64;
 export const TOY_CONFIG: MachineConfig = {
   memoryBytes: PAGE_COUNT * PAGE_BYTES,
   harts: 1,
+  schedule: 'turns',
   append: '',
   initialRate: DEFAULT_RATE,
   rtcStartSeconds: 0n,

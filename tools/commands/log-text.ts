@@ -55,7 +55,7 @@ function detail(event: LogEvent): string {
       return event.action;
     case 'steal': {
       const victims = event.victims.map(({ hart, step }) => `${hart}@${step}`).join(',');
-      return `page=${event.page} ${event.mode} victims=${victims === '' ? '-' : victims}`;
+      return `page=${event.page} ${event.mode}${event.byDevice ? ' by-device' : ''} victims=${victims === '' ? '-' : victims}`;
     }
     default:
       return unreachable(event);

@@ -97,6 +97,7 @@ function metaToText(meta: LogMeta): string {
     config: {
       memoryBytes: config.memoryBytes,
       harts: config.harts,
+      schedule: config.schedule,
       append: config.append,
       initialRate: config.initialRate.toString(),
       rtcStartSeconds: config.rtcStartSeconds.toString(),
@@ -134,6 +135,7 @@ function metaFromJson(fields: Fields): LogMeta {
     config: {
       memoryBytes: config.number('memoryBytes'),
       harts: config.number('harts'),
+      schedule: scheduleOf(config),
       append: config.text('append'),
       initialRate: config.bigint('initialRate'),
       rtcStartSeconds: config.bigint('rtcStartSeconds'),
@@ -151,6 +153,14 @@ function metaFromJson(fields: Fields): LogMeta {
       previousHash: start.hex('previousHash', HASH_BYTES),
     },
   };
+}
+
+function scheduleOf(config: Fields): MachineConfig['schedule'] {
+  const schedule = config.text('schedule');
+  if (schedule === 'turns' || schedule === 'parallel') return schedule;
+  throw new LockstepError('BAD_LOG', `${config.path}: harts run neither by turns nor in parallel`, {
+    file: config.path,
+  });
 }
 
 function networkOf(config: Fields): NetworkCard | null {

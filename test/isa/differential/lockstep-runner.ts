@@ -23,6 +23,7 @@ export function runOnLockstep(image: TestImage, engine: EngineOptions): Lockstep
     {
       memoryBytes: MEMORY_BYTES,
       harts: 1,
+      schedule: 'turns',
       append: '',
       initialRate: DEFAULT_RATE,
       rtcStartSeconds: 0n,

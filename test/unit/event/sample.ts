@@ -127,10 +127,8 @@ export class EventSample {
           ...this.point(),
           page: random.below(65536),
           mode: random.pick(['read', 'write'] as const),
-          victims: Array.from({ length: random.below(4) }, (_, hart) => ({
-            hart,
-            step: random.u64(),
-          })),
+          byDevice: random.below(2) === 1,
+          victims: Array.from({ length: random.below(4) }, () => this.point()),
         };
     }
   }

@@ -99,6 +99,7 @@ test('the engine has no part in the digest of the machine', (t) => {
   const config = {
     memoryBytes: 2 ** 21,
     harts: 1,
+    schedule: 'turns' as const,
     append: '',
     initialRate: DEFAULT_RATE,
     rtcStartSeconds: 0n,

@@ -59,7 +59,7 @@ function rig(compiled: boolean): Rig {
       },
       deviceDeadline: () => null,
       pollDevices: () => undefined,
-      busy: () => false,
+      work: () => 'none',
       mustReturn: () => false,
       onInterrupt: () => undefined,
       ownership: null,

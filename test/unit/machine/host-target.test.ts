@@ -11,7 +11,7 @@ const LAYOUT = planLayout({ ramBytes: 65_536, blocks: [], derived: [] });
 
 test('an odd value below 2^48 is an exit, whose code stands above bit 0', (t) => {
   const buffer = new ArrayBuffer(LAYOUT.totalBytes);
-  const target = new HostTarget(0x8000_1000, LAYOUT, { buffer, harts: [] });
+  const target = new HostTarget(0x8000_1000, LAYOUT, buffer);
   const put = (value: bigint): void =>
     new DataView(buffer).setBigUint64(LAYOUT.ramOffset + 0x1000, value, true);
   t.is(target.exitCode(), null);

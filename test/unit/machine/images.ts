@@ -11,6 +11,7 @@ export function configOf(memoryBytes = 64 * MEBIBYTE, append = ''): MachineConfi
   return {
     memoryBytes,
     harts: 1,
+    schedule: 'turns',
     append,
     initialRate: DEFAULT_RATE,
     rtcStartSeconds: 0n,

@@ -21,6 +21,7 @@ export const META: LogMeta = {
   config: {
     memoryBytes: 64 * 1024 * 1024,
     harts: 1,
+    schedule: 'turns',
     append: 'console=ttyS0 root="ä"',
     initialRate: (1n << 32n) / 10n,
     rtcStartSeconds: 1_700_000_000n,

@@ -160,6 +160,8 @@ export interface StealEvent {
   page: number;
   write: boolean;
   victims: Point[];
+  /** In the middle of a device's work, on behalf of the hart. */
+  byDevice: boolean;
 }
 
 /** A place in the execution of one hart. */
@@ -1372,7 +1374,7 @@ export const ControlEvent: MessageFns<ControlEvent> = {
 };
 
 function createBaseStealEvent(): StealEvent {
-  return { page: 0, write: false, victims: [] };
+  return { page: 0, write: false, victims: [], byDevice: false };
 }
 
 export const StealEvent: MessageFns<StealEvent> = {
@@ -1385,6 +1387,9 @@ export const StealEvent: MessageFns<StealEvent> = {
     }
     for (const v of message.victims) {
       Point.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.byDevice !== false) {
+      writer.uint32(32).bool(message.byDevice);
     }
     return writer;
   },
@@ -1426,6 +1431,14 @@ export const StealEvent: MessageFns<StealEvent> = {
             message.victims.push(Point.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.byDevice = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1446,6 +1459,7 @@ export const StealEvent: MessageFns<StealEvent> = {
     message.page = object.page ?? 0;
     message.write = object.write ?? false;
     message.victims = object.victims?.map((e) => Point.fromPartial(e)) || [];
+    message.byDevice = object.byDevice ?? false;
     return message;
   },
 };

@@ -1,0 +1,114 @@
+/**
+ * How one thread makes the others stand: harts run in parallel, and now and then one of them needs
+ * something that is not its own. Then all stand, each at a step that is known, and go on.
+ *
+ *      hart 0  ====== begin |--- settles, takes the page, writes it down ---| end ======
+ *      hart 1  ==========| stands at its next safepoint                     |===========
+ *
+ * Whoever makes others stand holds the lock, so there is one at a time. A hart that wants the lock
+ * and does not get it stands too, between two instructions; no hart waits in the middle of one but
+ * the holder. Every hart comes to a safepoint after a bounded number of steps, and nobody who
+ * stands is waited for, so there is no deadlock.
+ *
+ * The order of standstills is the order of history: between two of them no hart touches what
+ * another has written.
+ */
+
+import { assert } from '../../base/assert.js';
+import { WORD, type SharedWords } from './shared-words.js';
+
+/** How a thread sleeps; the zone has no word for it. */
+export interface WaitPort {
+  /** Returns when `ints[index]` is no more `value` and was notified, or earlier. */
+  wait(ints: Int32Array<ArrayBufferLike>, index: number, value: number): void;
+}
+
+/** Looks at a condition before a thread goes to sleep: some ten microseconds. */
+const SPINS = 2000;
+
+export class Standstill {
+  private readonly words: SharedWords;
+  private readonly hart: number;
+  private readonly port: WaitPort;
+  /** Done while this thread waits: device accesses of others, in the thread that has devices. */
+  private readonly serve: () => void;
+
+  constructor(words: SharedWords, hart: number, port: WaitPort, serve = (): void => undefined) {
+    this.words = words;
+    this.hart = hart;
+    this.port = port;
+    this.serve = serve;
+  }
+
+  /** Whether somebody waits for this hart to stand. */
+  get isWanted(): boolean {
+    return this.words.load(WORD.wanted) !== 0;
+  }
+
+  waitUntil(isDone: () => boolean): void {
+    const { words, port } = this;
+    for (let spin = 0; spin < SPINS; spin++) {
+      this.serve();
+      if (isDone()) return;
+    }
+    for (;;) {
+      const bell = words.load(WORD.bell + this.hart);
+      this.serve();
+      if (isDone()) return;
+      port.wait(words.ints, WORD.bell + this.hart, bell);
+    }
+  }
+
+  tryLock(): boolean {
+    const taken = Atomics.compareExchange(this.words.ints, WORD.lock, 0, this.hart + 1);
+    return taken === 0;
+  }
+
+  unlock(): void {
+    assert(this.words.load(WORD.lock) === this.hart + 1, 'unlocked by its holder');
+    this.words.store(WORD.lock, 0);
+  }
+
+  /** All others stand when it returns. The caller holds the lock. */
+  begin(): void {
+    const { words, hart } = this;
+    assert(words.load(WORD.lock) === hart + 1, 'a standstill is begun with the lock');
+    words.store(WORD.wanted, 1);
+    this.waitUntil(() => {
+      for (let other = 0; other < words.harts; other++) {
+        if (other !== hart && words.load(WORD.stands + other) === 0) return false;
+      }
+      return true;
+    });
+  }
+
+  /** Lets all go on that can, and gives the lock back. */
+  end(): void {
+    this.words.store(WORD.wanted, 0);
+    this.unlock();
+    this.words.ringAll();
+  }
+
+  /** This hart stands at `step`, until nobody wants it to and `mayGo`. */
+  stand(step: number, mayGo: () => boolean = () => true): void {
+    const { words, hart } = this;
+    words.steps[hart] = step;
+    words.store(WORD.stands + hart, 1);
+    for (;;) {
+      this.ringHolder();
+      this.waitUntil(() => !this.isWanted && mayGo());
+      words.store(WORD.stands + hart, 0);
+      // Whoever wanted a standstill meanwhile sees the word before or after this; if before, it
+      // goes on without this hart, which therefore has to look again.
+      if (!this.isWanted) return;
+      words.store(WORD.stands + hart, 1);
+    }
+  }
+
+  private ringHolder(): void {
+    const { words, hart } = this;
+    const holder = words.load(WORD.lock) - 1;
+    if (holder >= 0 && holder !== hart) words.ring(holder);
+    if (hart !== 0) words.ring(0);
+  }
+}
