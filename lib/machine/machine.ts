@@ -6,13 +6,7 @@
  * give the same state on every host. `riscv-machine.ts` is the real one.
  */
 
-import type {
-  InputEvent,
-  InputStream,
-  OutputStream,
-  Point,
-  StealEvent,
-} from '../event/event.js';
+import type { InputEvent, InputStream, OutputStream, Point, StealEvent } from '../event/event.js';
 
 /** Why `runUntil` came back. Only `reached` says that the point was reached. */
 export type RunResult =

@@ -25,7 +25,7 @@ import { STATUS_TRAP } from './semantics/access-frame.js';
 import { SlowAccess, type MmioPort } from './slow-access.js';
 import { SystemInstructions } from './system-instructions.js';
 import { Mmu } from './mmu.js';
-import { PageRights, RESTART, type OwnershipPort, type PageMode } from './page-rights.js';
+import { AGAIN, PageRights, RESTART, type OwnershipPort, type PageMode } from './page-rights.js';
 import { Pmp } from './pmp.js';
 import type { CompilerOptions, RegionCompiler } from './region-port.js';
 import { enterTrap, interruptPossible, nextInterrupt, type TrapCause } from './trap.js';
@@ -67,6 +67,8 @@ export class Hart extends HartView {
   /** Steps handed to generated code for the present stretch. */
   private budget = 0;
   private running = false;
+  /** An instruction that is begun again may be so at once. */
+  private mayGoOn = false;
 
   constructor(options: {
     readonly hart: number;
@@ -156,7 +158,7 @@ export class Hart extends HartView {
     };
   }
 
-  /** Reports `RESTART` to generated code, which leaves the instruction as for a trap. */
+  /** Reports `RESTART` and `AGAIN` to generated code, which leaves the instruction as for a trap. */
   private restartable<T extends Partial<HartImports>>(imports: T): T {
     if (!this.rights.isShared) return imports;
     const { view, mailbox } = this.memory;
@@ -166,7 +168,8 @@ export class Hart extends HartView {
         try {
           return slow(a, b, c, d);
         } catch (error) {
-          if (error !== RESTART) throw error;
+          if (error !== RESTART && error !== AGAIN) throw error;
+          this.mayGoOn = error === AGAIN;
           view.setInt32(mailbox + MAILBOX.restart, 1, true);
           return failed;
         }
@@ -206,7 +209,7 @@ export class Hart extends HartView {
         continue;
       }
       const until = busy ? step + 1 : Math.min(this.timers.dueStep, last);
-      if (!this.runGenerated(until - step)) return 'restart';
+      if (!this.runGenerated(until - step) && !this.mayGoOn) return 'restart';
     }
   }
 

@@ -17,12 +17,14 @@ export type PageMode = 'read' | 'write';
  * Thrown by `OwnershipPort.acquire` as far as the edge of generated code, which then leaves the
  * instruction as it does for a trap: it has had no effect yet and is executed again.
  */
-export const RESTART = new Error('an instruction is to be executed again');
+export const RESTART = new Error('the hart stands, and begins its instruction again');
+/** The same, but the hart has what it needs and goes on at once: its timers may have changed. */
+export const AGAIN = new Error('the hart begins its instruction again');
 
 export interface OwnershipPort {
   /**
    * Takes from other harts what is incompatible with `hart` having the page in `mode`. Throws
-   * `RESTART` if the hart has to stand for others first.
+   * `RESTART` if the hart has to stand for others first, `AGAIN` if time has moved on meanwhile.
    */
   acquire(hart: number, page: number, mode: PageMode): void;
 }

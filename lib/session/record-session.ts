@@ -66,7 +66,7 @@ export class RecordSession {
   private pageCheckStep: bigint;
   private horizonStep: bigint;
   private horizonNs: bigint;
-  private readonly sliceLength = new SliceLength();
+  private readonly sliceLength: SliceLength;
   /** Something was applied since the hart parked, so that it is to look around. */
   private stirred: boolean;
   private ended = false;
@@ -81,6 +81,7 @@ export class RecordSession {
     this.machine = machine;
     this.ports = ports;
     this.options = options;
+    this.sliceLength = new SliceLength(machine.parallel !== null);
     this.streams = new OutputStreams(state.streams);
     this.check = new StateCheck(state);
     this.seq = state.seq;

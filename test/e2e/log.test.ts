@@ -55,8 +55,15 @@ const EVENTS: readonly LogEvent[] = [
   },
   { kind: 'rebase', hart: 0, step: 50_000_000n, rate: (1n << 32n) / 5n },
   { kind: 'wake', hart: 0, step: 50_000_000n, time: 10_000_000n },
-  { kind: 'steal', hart: 0, step: 50_000_001n, page: 4, mode: 'write',
-      byDevice: false, victims: [] },
+  {
+    kind: 'steal',
+    hart: 0,
+    step: 50_000_001n,
+    page: 4,
+    mode: 'write',
+    byDevice: false,
+    victims: [],
+  },
   { kind: 'horizon', steps: [100_000_000n] },
   { kind: 'control', hart: 0, step: 100_000_000n, action: 'power-off' },
 ];

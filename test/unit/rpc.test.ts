@@ -183,8 +183,7 @@ test('every event has a typed message, and input shows its length only', (t) => 
     { kind: 'state-hash', ...here, hash: 1n, words: [[0, 1n]], pages: [[1, 2n]] },
     { kind: 'horizon', steps: [5n] },
     { kind: 'control', ...here, action: 'power-off' },
-    { kind: 'steal', ...here, page: 1, mode: 'write',
-      byDevice: true, victims: [here] },
+    { kind: 'steal', ...here, page: 1, mode: 'write', byDevice: true, victims: [here] },
   ];
   const all = kindsOf([]);
   for (const event of events) {

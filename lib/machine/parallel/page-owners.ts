@@ -12,12 +12,7 @@ import type { SharedWords } from './shared-words.js';
 const WRITER = 1 << 8;
 
 /** True if the hart has the page in `mode` now, without taking anything from another. */
-export function joinPage(
-  words: SharedWords,
-  hart: number,
-  page: number,
-  mode: PageMode,
-): boolean {
+export function joinPage(words: SharedWords, hart: number, page: number, mode: PageMode): boolean {
   const own = 1 << hart;
   for (;;) {
     const known = Atomics.load(words.owners, page);

@@ -61,12 +61,15 @@ export class ParallelSchedule {
    */
   runFor(steps: bigint): ParallelExit {
     const { words } = this.parts;
-    const share = Number(steps / BigInt(words.harts));
-    const awake = this.firstAwake();
-    for (let hart = 0; hart < words.harts; hart++) {
+    const { harts } = this.parts.settlement;
+    const awake = harts.filter((hart) => !hart.parked).length;
+    // Who waits for an interrupt may be woken, and has half as much.
+    const half = Math.floor(Number(steps) / (words.harts + awake));
+    for (const { memory, parked } of harts) {
       // What can't be shared out is one hart's, so that any sum of steps can be met.
-      const own = share > 0 ? share : hart === awake ? Number(steps) : 0;
-      words.limits[hart] = (words.steps[hart] ?? 0) + own;
+      const rest = memory.hart === this.firstAwake() ? Number(steps) : 0;
+      const own = half === 0 ? rest : parked ? half : 2 * half;
+      words.limits[memory.hart] = (words.steps[memory.hart] ?? 0) + own;
     }
     const exit = this.run(MODE.record);
     this.settleHorizon();

@@ -12,7 +12,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { RESTART, type OwnershipPort, type PageMode } from '../../riscv/page-rights.js';
+import { AGAIN, RESTART, type OwnershipPort, type PageMode } from '../../riscv/page-rights.js';
 import { interruptPossible, nextInterrupt } from '../../riscv/trap.js';
 import { joinPage, takePage } from './page-owners.js';
 import type { Settlement } from './settlement.js';
@@ -61,6 +61,7 @@ export class SharedOwnership implements OwnershipPort {
       this.stealQuietly(page, mode);
     } else {
       this.withAllStanding(page, mode === 'write', () => takePage(words, hart, page, mode));
+      throw AGAIN;
     }
   }
 
