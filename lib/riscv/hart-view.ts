@@ -65,6 +65,11 @@ export class HartView {
     if (interruptPossible(this.block)) this.put('parked', 0n);
   }
 
+  /** Ends the wait of WFI, which may end for any reason (section 3.3.3). */
+  unpark(): void {
+    this.put('parked', 0n);
+  }
+
   wake(time: bigint): void {
     assert(this.parked, `wake of hart ${this.memory.hart}, which is not parked`);
     assert(time >= this.time(), `wake to ${time}, before ${this.time()}`);

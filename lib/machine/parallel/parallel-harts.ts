@@ -3,7 +3,7 @@
  * devices, each other one on a thread of its own (`hart-thread.ts`), page ownership between them.
  */
 
-import { assert, present } from '../../base/assert.js';
+import { assert } from '../../base/assert.js';
 import type { Point, StealEvent } from '../../event/event.js';
 import { HartMemory } from '../../riscv/hart-memory.js';
 import { Hart } from '../../riscv/hart.js';
@@ -62,6 +62,7 @@ export class ParallelHarts implements HartSchedule {
       devices: host.devices,
       pollDevices: () => this.pollDevices(),
       mustReturn: host.mustReturn,
+      hasWork: host.hasWork,
     });
     const others = Array.from(
       { length: hartCount - 1 },
@@ -74,8 +75,8 @@ export class ParallelHarts implements HartSchedule {
     }
     const { schedule } = this;
     this.parallel = {
-      reach: (steps) => this.exitOf(schedule.reachHorizon(steps)),
-      reachSteal: (event) => this.exitOf(this.reachSteal(event)),
+      reach: (steps) => schedule.reachHorizon(steps),
+      reachSteal: (event) => this.reachSteal(event),
       takeSteals: () => schedule.takeSteals(),
     };
   }
@@ -85,8 +86,8 @@ export class ParallelHarts implements HartSchedule {
     const left = lastTotal - stepsOf(this.harts);
     assert(left >= 0n, `run to step ${lastTotal}, which has passed`);
     if (left === 0n) return 'reached';
-    if (isIdle(this.harts) && !this.host.hasWork()) return 'parked';
-    const exit = this.exitOf(this.schedule.runFor(left));
+    if (isIdle(this.harts)) return 'parked';
+    const exit = this.schedule.runFor(left);
     return exit === 'reached' && stepsOf(this.harts) < lastTotal ? 'paused' : exit;
   }
 
@@ -181,11 +182,5 @@ export class ParallelHarts implements HartSchedule {
     const exit = this.schedule.runTo(steps);
     const isThere = this.harts.every((hart, index) => hart.step() === steps[index]);
     return isThere ? this.schedule.replaySteal(event) : exit;
-  }
-
-  /** `work` of hart 0 keeps the machine from being idle. */
-  private exitOf(exit: ParallelExit): ParallelExit {
-    const first = present(this.harts[0], 'hart 0');
-    return exit === 'parked' && first.parked && this.host.hasWork() ? 'reached' : exit;
   }
 }

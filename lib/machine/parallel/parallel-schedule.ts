@@ -24,6 +24,10 @@ import type { Settlement } from './settlement.js';
 import { DEVICE_PAGE, NO_PAGE, type SharedOwnership } from './shared-ownership.js';
 import { CALL, FAILURE, MODE, WORD, type SharedWords } from './shared-words.js';
 import type { Standstill } from './standstill.js';
+import { TurnPolicy } from './turn-policy.js';
+
+/** Of one hart alone: some hundred microseconds. */
+const TURN_STEPS = 50_000;
 
 /** `reached`: a hart stands at its limit; for a replay, every hart does. */
 export type ParallelExit = 'reached' | 'parked' | 'must-return';
@@ -38,11 +42,15 @@ export interface ScheduleParts {
   /** Looks at devices that want to be polled at the present time. */
   readonly pollDevices: () => void;
   readonly mustReturn: () => boolean;
+  /** Devices have bounded work left, which goes on once a step. */
+  readonly hasWork: () => boolean;
 }
 
 export class ParallelSchedule {
   private readonly parts: ScheduleParts;
   private readonly runner: HartRunner;
+  private readonly policy = new TurnPolicy();
+  private lastTurn = 0;
 
   /** All stand from the beginning. */
   constructor(parts: ScheduleParts) {
@@ -60,6 +68,12 @@ export class ParallelSchedule {
    * reason. Never more than `steps` together.
    */
   runFor(steps: bigint): ParallelExit {
+    const exit = this.policy.isTurn() ? this.runTurn(steps) : this.runTogether(steps);
+    this.settleHorizon();
+    return exit;
+  }
+
+  private runTogether(steps: bigint): ParallelExit {
     const { words } = this.parts;
     const { harts } = this.parts.settlement;
     const awake = harts.filter((hart) => !hart.parked).length;
@@ -71,9 +85,26 @@ export class ParallelSchedule {
       const own = half === 0 ? rest : parked ? half : 2 * half;
       words.limits[memory.hart] = (words.steps[memory.hart] ?? 0) + own;
     }
+    const before = sum(words.steps);
     const exit = this.run(MODE.record);
-    this.settleHorizon();
+    this.policy.note(sum(words.steps) - before, words.load(WORD.steals));
     return exit;
+  }
+
+  /** One hart runs while the others stand; the next time it is another one's turn. */
+  private runTurn(steps: bigint): ParallelExit {
+    const { words, settlement } = this.parts;
+    const { harts } = settlement;
+    for (let distance = 1; distance <= harts.length; distance++) {
+      const next = (this.lastTurn + distance) % harts.length;
+      if (present(harts[next], 'next hart').parked) continue;
+      this.lastTurn = next;
+      break;
+    }
+    const hart = this.lastTurn;
+    words.limits.set(words.steps);
+    words.limits[hart] = (words.steps[hart] ?? 0) + Math.min(Number(steps), TURN_STEPS);
+    return this.run(MODE.solo);
   }
 
   /** Lets each run to exactly its step, as the log says; all stand there. */
@@ -122,7 +153,7 @@ export class ParallelSchedule {
   betweenRuns<T>(tell: () => T): T {
     this.runner.lookAround();
     const answer = tell();
-    this.parts.settlement.deliverLines();
+    this.afterDevices();
     return answer;
   }
 
@@ -163,14 +194,22 @@ export class ParallelSchedule {
 
   /** Answers a device access of another hart, if one waits; this thread stands. */
   serve(): void {
-    const { words, devices, ownership, settlement, mustReturn } = this.parts;
+    const { words, devices, ownership, mustReturn } = this.parts;
     if (words.load(WORD.call) !== CALL.asked) return;
     this.runner.lookAround();
     const before = ownership.allStand;
     ownership.allStand = true;
-    answerCall(words, devices, () => settlement.deliverLines());
+    answerCall(words, devices, () => this.afterDevices());
     ownership.allStand = before;
     if (mustReturn()) words.store(WORD.ending, 1);
+  }
+
+  /** Devices were told something while hart 0 stood: what they want of harts. */
+  private afterDevices(): void {
+    const { settlement, hasWork, hart } = this.parts;
+    settlement.deliverLines();
+    // Their work goes on with the steps of hart 0.
+    if (hasWork()) hart.unpark();
   }
 
   private firstAwake(): number {
@@ -255,4 +294,8 @@ export class ParallelSchedule {
       { hart, step: BigInt(step), page },
     );
   }
+}
+
+function sum(values: Float64Array): number {
+  return values.reduce((total, value) => total + value, 0);
 }
