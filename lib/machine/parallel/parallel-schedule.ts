@@ -236,7 +236,6 @@ export class ParallelSchedule {
     const { standstill } = this.parts;
     const mayGo = (): boolean => this.isOver() || this.runner.canRun();
     for (;;) {
-      this.runner.lookAround();
       if (this.isOver()) return;
       if (this.runner.canRun()) this.runStretch();
       if (standstill.isWanted || !mayGo()) this.stand(mayGo);
@@ -245,6 +244,8 @@ export class ParallelSchedule {
 
   private runStretch(): void {
     const { words, settlement } = this.parts;
+    // Not before it can run: a hart that runs alone may be telling it what it loses just now.
+    this.runner.lookAround();
     const exit = this.runner.run();
     const isRecord = words.load(WORD.mode) === MODE.record;
     if (exit === 'must-return' && isRecord && settlement.hasLines) this.sendLines();
