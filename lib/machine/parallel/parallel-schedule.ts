@@ -135,7 +135,7 @@ export class ParallelSchedule {
   private settleHorizon(): void {
     this.parts.settlement.settle();
     this.parts.pollDevices();
-    this.parts.settlement.deliverLines();
+    this.afterDevices();
   }
 
   /** What a steal of the log did; all stand at its steps. */
@@ -153,7 +153,7 @@ export class ParallelSchedule {
   betweenRuns<T>(tell: () => T): T {
     this.runner.lookAround();
     const answer = tell();
-    this.afterDevices();
+    this.parts.settlement.deliverLines();
     return answer;
   }
 
@@ -208,6 +208,7 @@ export class ParallelSchedule {
   private afterDevices(): void {
     const { settlement, hasWork, hart } = this.parts;
     settlement.deliverLines();
+    settlement.unpark();
     // Their work goes on with the steps of hart 0.
     if (hasWork()) hart.unpark();
   }
@@ -222,6 +223,7 @@ export class ParallelSchedule {
     words.store(WORD.mode, mode);
     words.store(WORD.ending, 0);
     ownership.allStand = mode === MODE.solo;
+    this.afterDevices();
     standstill.end();
     this.runOwn();
     while (!standstill.tryLock()) this.stand(() => true);

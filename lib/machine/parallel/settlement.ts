@@ -62,6 +62,12 @@ export class Settlement {
       hart.timers.update();
     }
     this.deliverLines();
+    this.unpark();
+  }
+
+  /** Who waits for an interrupt that is pending waits no more. */
+  unpark(): void {
+    for (const hart of this.harts) hart.unparkIfPending();
   }
 
   /** Interrupt lines that devices have changed reach their harts. */
@@ -78,7 +84,6 @@ export class Settlement {
         }
         if (changes >>> TIME_COMPARE === 1) this.refreshCompare(hart);
       }
-      hart.unparkIfPending();
     }
   }
 
