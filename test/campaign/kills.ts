@@ -7,6 +7,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { LockstepError } from '../../lib/base/error.js';
+import { MAX_HARTS } from '../../lib/machine/config.js';
 import type { Arguments, Command } from '../../tools/command.js';
 import { toJsonLine } from '../../tools/output.js';
 import { runCampaign } from '../support/campaign-main.js';
@@ -16,11 +17,15 @@ import { KILL_KINDS, KillCampaign, type KillRecord } from '../support/campaign-k
 import { summarize, type Summary } from '../support/campaign-summary.js';
 
 const command: Command = {
-  usage: ['campaign:kills -- [--kills N] [--guest ledger|debian] [--seed S] [--json]'],
+  usage: [
+    'campaign:kills -- [--kills N] [--guest ledger|debian] [--harts N [--parallel]] [--seed S]',
+  ],
   description: 'Kills the primary again and again, and checks that nothing is lost.',
   options: {
     kills: { type: 'string', value: 'N', help: 'how often the primary is killed (100)' },
     guest: { type: 'string', value: 'ledger|debian', help: 'what runs on the machine (ledger)' },
+    harts: { type: 'string', value: 'N', help: 'harts of the Debian guest, all with work (1)' },
+    parallel: { type: 'boolean', help: 'they run on a thread each, not by turns' },
     seed: { type: 'string', value: 'S', help: 'of the order and moments of the kills (1)' },
     'load-ms': { type: 'string', value: 'N', help: 'load before each kill (1000)' },
     json: { type: 'boolean', help: 'the summary as one JSON object' },
@@ -36,7 +41,12 @@ async function campaign(args: Arguments): Promise<number> {
     throw new LockstepError('USAGE', `--guest: "${name}" is neither ledger nor debian`);
   }
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
-  const guest = name === 'ledger' ? ledgerGuest() : await debianGuest(say);
+  const harts = args.integer('harts', 1, MAX_HARTS) ?? 1;
+  const isParallel = args.flag('parallel');
+  if (name === 'ledger' && harts > 1) {
+    throw new LockstepError('USAGE', '--harts: the ledger has one hart');
+  }
+  const guest = name === 'ledger' ? ledgerGuest() : await debianGuest(say, { harts, isParallel });
   const startMs = performance.now();
   const chain = new KillCampaign({
     ...guest,

@@ -48,8 +48,21 @@ export function ledgerGuest(): CampaignGuest {
   };
 }
 
+export interface DebianHarts {
+  readonly harts: number;
+  readonly isParallel: boolean;
+}
+
+/** Keeps harts busy beside the shell that answers: one pair of processes for each other hart. */
+function loadOf({ harts }: DebianHarts): string {
+  return 'while :; do echo $((i=i+1)); done | while read x; do :; done & '.repeat(harts - 1);
+}
+
 /** Errors: IO if the images are not in the cache, or Debian does not come up. */
-export async function debianGuest(say: (text: string) => void): Promise<CampaignGuest> {
+export async function debianGuest(
+  say: (text: string) => void,
+  harts: DebianHarts = { harts: 1, isParallel: false },
+): Promise<CampaignGuest> {
   const folder = process.env['LOCKSTEP_IMAGES'] ?? join(defaultCacheFolder(), IMAGE_NAME);
   const image = await findDebianImage(folder);
   if (image === null) {
@@ -58,11 +71,12 @@ export async function debianGuest(say: (text: string) => void): Promise<Campaign
   const machine = [
     ...['--bios', image.bios, '--kernel', image.kernel, '--initrd', image.initrd],
     ...['--append', 'console=ttyS0', '--memory', '256M'],
+    ...['--harts', `${harts.harts}`, ...(harts.isParallel ? ['--parallel'] : [])],
   ];
   const made = makeTemporaryFolder('debian');
   const restore = join(made, 'debian.snapshot');
   say('boots Debian once');
-  await makeSnapshot(machine, restore);
+  await makeSnapshot(machine, restore, loadOf(harts));
   say('the shell runs its loop; the campaign begins from a snapshot of it');
   return {
     machine,
@@ -75,7 +89,7 @@ export async function debianGuest(say: (text: string) => void): Promise<Campaign
   };
 }
 
-async function makeSnapshot(machine: readonly string[], path: string): Promise<void> {
+async function makeSnapshot(machine: readonly string[], path: string, load: string): Promise<void> {
   const fleet = new Fleet(machine);
   const primary = fleet.primary();
   let text = '';
@@ -105,6 +119,7 @@ async function makeSnapshot(machine: readonly string[], path: string): Promise<v
     await said(/lockstep: shell begins[^]*\n# /);
     session.write(Buffer.from("stty -echo; dmesg -n 1; PS1=''; echo quiet $((6 * 7))\n"));
     await said(/^quiet 42/m);
+    if (load !== '') session.write(Buffer.from(`${load}\n`));
     session.write(Buffer.from(`${SHELL_LOOP}\n`));
     session.write(Buffer.from('0\n'));
     await said(/^A 0 0 0/m);
