@@ -11,6 +11,7 @@ import { LogReader } from '../../lib/host/log-store/reader.js';
 import { TIMEBASE_HZ } from '../../lib/machine/config.js';
 import type { Arguments, Command } from '../command.js';
 import { toJsonLine } from '../output.js';
+import { describeSharing, SharingCount, type Sharing } from './log-sharing.js';
 
 export const logStat: Command = {
   usage: ['log stat DIR|FILE [--json]'],
@@ -18,7 +19,8 @@ export const logStat: Command = {
     'Counts the entries and bytes of a log by kind, and tells the steps of each hart, the epochs ' +
     'and the torn bytes. Where the log starts at power-on, the virtual duration of the first hart ' +
     'and the rate of the log over it are told too: virtual time is a function of steps, re-bases ' +
-    'and wakes, all of which are in the log.',
+    'and wakes, all of which are in the log. Where harts run in parallel, what they took from ' +
+    'each other is told too.',
   options: {
     json: { type: 'boolean', help: 'print one JSON object' },
   },
@@ -61,12 +63,16 @@ interface Statistics {
   readonly bitsPerVirtualSecond: number | null;
   /** Bits for a million steps of all harts together. */
   readonly bitsPerMillionSteps: number | null;
+  /** Null where harts take turns, or where the log does not say. */
+  readonly sharing: Sharing | null;
 }
 
 function measure(reader: LogReader): Statistics {
   const kinds = new Map<EventKind, KindStatistics>();
   const epochs = new Set<bigint>();
   const clock = new VirtualClock(reader.meta);
+  const config = reader.meta?.config;
+  const sharing = config?.schedule === 'parallel' ? new SharingCount(config.memoryBytes) : null;
   const totals = { batches: 0, entries: 0, payloadBytes: 0, firstSeq: 0n };
   const iterator = reader.batches();
   let step = iterator.next();
@@ -78,7 +84,10 @@ function measure(reader: LogReader): Statistics {
     totals.payloadBytes += bytes.length - BATCH_OVERHEAD_BYTES;
     epochs.add(batch.epoch);
     countKinds(batch, kinds);
-    for (const { event } of batch.entries) clock.take(event);
+    for (const { event } of batch.entries) {
+      clock.take(event);
+      sharing?.take(event);
+    }
   }
   const { nextSeq, tornBytes } = step.value;
   const overheadBytes = totals.batches * BATCH_OVERHEAD_BYTES;
@@ -100,6 +109,7 @@ function measure(reader: LogReader): Statistics {
     virtualSeconds,
     bitsPerVirtualSecond: rate(totalBytes, virtualSeconds ?? 0),
     bitsPerMillionSteps: rate(totalBytes, allSteps / 1e6),
+    sharing: sharing?.result() ?? null,
   };
 }
 
@@ -179,6 +189,7 @@ function describe(path: string, statistics: Statistics): string {
   lines.push(`duration  ${measured(statistics.virtualSeconds, 'virtual seconds')}`);
   lines.push(`rate      ${measured(statistics.bitsPerVirtualSecond, 'bit/s of virtual time')}`);
   lines.push(`          ${measured(statistics.bitsPerMillionSteps, 'bits per million steps')}`);
+  if (statistics.sharing !== null) lines.push(...describeSharing(statistics.sharing));
   lines.push('', 'kind                count        bytes');
   const row = (name: string, count: number, bytes: number): void => {
     lines.push(`${name.padEnd(15)}${String(count).padStart(10)}${String(bytes).padStart(13)}`);
