@@ -53,9 +53,10 @@ export interface DebianHarts {
   readonly isParallel: boolean;
 }
 
-/** Keeps harts busy beside the shell that answers: one pair of processes for each other hart. */
+/** Work for the other harts beside the shell that answers: pipelines that come and go. */
 function loadOf({ harts }: DebianHarts): string {
-  return 'while :; do echo $((i=i+1)); done | while read x; do :; done & '.repeat(harts - 1);
+  const pipeline = 'seq 200 | while read x; do :; done';
+  return `(while :; do ${pipeline}; sleep 0.1; done) & `.repeat(harts - 1);
 }
 
 /** Errors: IO if the images are not in the cache, or Debian does not come up. */
