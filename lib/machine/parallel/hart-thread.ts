@@ -83,7 +83,8 @@ class HartThread {
         deviceDeadline: () => null,
         pollDevices: () => undefined,
         work: () => 'none',
-        mustReturn: () => !words.hasRoomForInterrupts(number) || target?.exitCode() != null,
+        mustReturn: () =>
+          !words.hasRoomForInterrupts(number) || (target?.exitCode() ?? null) !== null,
         onInterrupt: (step, cause) => words.addInterrupt(number, Number(step), cause),
         ownership,
       },
