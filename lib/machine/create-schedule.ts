@@ -1,4 +1,6 @@
-/** Chooses how the harts of a machine share host threads. */
+/**
+ * Chooses how the harts of a machine share host threads.
+ */
 
 import { LockstepError } from '../base/error.js';
 import type { MachineConfig } from './config.js';

@@ -158,7 +158,7 @@ export class Hart extends HartView {
     };
   }
 
-  /** Reports `RESTART` and `AGAIN` to generated code, which leaves the instruction as for a trap. */
+  /** `RESTART` and `AGAIN` make generated code leave the instruction as for a trap. */
   private restartable<T extends Partial<HartImports>>(imports: T): T {
     if (!this.rights.isShared) return imports;
     const { view, mailbox } = this.memory;

@@ -4,6 +4,7 @@
  */
 
 import { LockstepError } from '../base/error.js';
+import type { LogEntry } from '../event/event.js';
 
 export interface Difference {
   /** Log entry that does not fit. */
@@ -31,3 +32,11 @@ export function diverged(difference: Difference): LockstepError {
 export function hex(value: bigint): string {
   return `0x${value.toString(16)}`;
 }
+
+/** Makes the error for a difference at an entry. */
+export type Differs = (
+  entry: LogEntry,
+  what: Difference['what'],
+  expected: string,
+  actual: string,
+) => LockstepError;

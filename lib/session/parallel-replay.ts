@@ -7,15 +7,8 @@
 import { LockstepError } from '../base/error.js';
 import type { InterruptEvent, LogEntry, Point, StealEvent } from '../event/event.js';
 import type { Machine, ParallelMachine, TakenInterrupt } from '../machine/machine.js';
-import type { Difference } from './divergence.js';
+import type { Differs } from './divergence.js';
 import { stepsAt } from './run-history.js';
-
-export type Differs = (
-  entry: LogEntry,
-  what: Difference['what'],
-  expected: string,
-  actual: string,
-) => LockstepError;
 
 export class ParallelReplay {
   private readonly machine: Machine;

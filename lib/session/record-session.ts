@@ -31,12 +31,7 @@ import { ClockControl } from './clock-control.js';
 import { InputQueue, type ConsoleInput } from './input-queue.js';
 import { OutputStreams } from './output-streams.js';
 import type { RecordOptions, RecordPorts } from './record-options.js';
-import {
-  CHECK_INTERVAL_STEPS,
-  HORIZON_INTERVAL_NS,
-  MARK_CHECK_INTERVAL_STEPS,
-  PAGE_CHECK_INTERVAL_STEPS,
-} from './limits.js';
+import { HORIZON_INTERVAL_NS } from './limits.js';
 import type { SessionState } from './session-state.js';
 import { SliceLength } from './slice-length.js';
 import { historyOfRun } from './run-history.js';
@@ -62,8 +57,6 @@ export class RecordSession {
   private readonly controls: ControlEvent['action'][] = [];
   private seq: bigint;
   private epoch: bigint;
-  private checkStep: bigint;
-  private pageCheckStep: bigint;
   private horizonStep: bigint;
   private horizonNs: bigint;
   private readonly sliceLength: SliceLength;
@@ -85,8 +78,6 @@ export class RecordSession {
     this.streams = new OutputStreams(state.streams);
     this.check = new StateCheck(state);
     this.seq = state.seq;
-    this.checkStep = state.checkStep;
-    this.pageCheckStep = state.pageCheckStep;
     this.horizonStep = machine.steps();
     this.horizonNs = ports.monotonicNs();
     // The log that brought the hart here may end between an input and its wake.
@@ -204,8 +195,6 @@ export class RecordSession {
       epoch: this.epoch,
       streams: this.streams.save(),
       ...this.check.save(),
-      checkStep: this.checkStep,
-      pageCheckStep: this.pageCheckStep,
     };
   }
 
@@ -388,17 +377,13 @@ export class RecordSession {
   }
 
   private logCheckIfDue(spoke: boolean): void {
-    const step = this.machine.steps();
-    const interval = spoke ? MARK_CHECK_INTERVAL_STEPS : CHECK_INTERVAL_STEPS;
-    const pages = step - this.pageCheckStep >= PAGE_CHECK_INTERVAL_STEPS;
-    if (pages || step - this.checkStep >= interval) this.logCheck(pages);
+    const due = this.check.due(this.machine.steps(), spoke);
+    if (due !== 'none') this.logCheck(due === 'pages');
   }
 
   private logCheck(pages: boolean): bigint {
     if (!this.options.log) return 0n;
     const here = this.here();
-    this.checkStep = this.machine.steps();
-    if (pages) this.pageCheckStep = this.checkStep;
     const description = this.check.describe(this.machine, pages);
     this.log({ kind: 'state-hash', ...here, ...description });
     this.pageCopy?.note(description.pages ?? []);

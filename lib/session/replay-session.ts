@@ -26,17 +26,17 @@ import {
   type LogEntry,
   type OutputMarkEvent,
   type OutputStream,
-  type Point,
   type StateHashEvent,
   type WakeEvent,
 } from '../event/event.js';
-import type { Machine, MachineStop, RunResult, TakenInterrupt } from '../machine/machine.js';
-import { diverged, hex, type Difference } from './divergence.js';
-import { ParallelReplay, type Differs } from './parallel-replay.js';
+import type { Machine, MachineStop, TakenInterrupt } from '../machine/machine.js';
+import { diverged, hex, type Difference, type Differs } from './divergence.js';
+import { ParallelReplay } from './parallel-replay.js';
 import { OutputStreams } from './output-streams.js';
 import { OutputTail, type TailBytes } from './output-tail.js';
 import type { SessionState } from './session-state.js';
 import { StateCheck } from './state-check.js';
+import { TurnReplay } from './turn-replay.js';
 
 export interface ReplayOptions {
   readonly machine: Machine;
@@ -61,11 +61,10 @@ export class ReplaySession {
   private seq: bigint;
   private fedSeq: bigint;
   private epoch: bigint;
-  private checkStep: bigint;
-  private pageCheckStep: bigint;
   /** Taken by the machine, not yet met in the log. */
   private interrupts: TakenInterrupt[] = [];
   private failure: LockstepError | null = null;
+  private readonly turns: TurnReplay;
   /** Null where harts take turns. */
   private readonly together: ParallelReplay | null;
   /** All output so far is to be marked before harts in parallel run on. */
@@ -82,9 +81,8 @@ export class ReplaySession {
     this.seq = state.seq;
     this.fedSeq = state.seq;
     this.epoch = state.epoch;
-    this.checkStep = state.checkStep;
-    this.pageCheckStep = state.pageCheckStep;
     const differs: Differs = (...difference) => this.differs(...difference);
+    this.turns = new TurnReplay(machine, differs, () => this.collect());
     const { parallel } = machine;
     this.together = parallel === null ? null : new ParallelReplay(machine, parallel, differs);
   }
@@ -157,8 +155,6 @@ export class ReplaySession {
       epoch: this.epoch,
       streams: this.streams.save(),
       ...this.check.save(),
-      checkStep: this.checkStep,
-      pageCheckStep: this.pageCheckStep,
     };
   }
 
@@ -187,27 +183,9 @@ export class ReplaySession {
     const { event } = entry;
     if (event.kind === 'epoch') return true;
     if (this.together !== null) return this.reachTogether(entry, this.together);
-    let isThere: boolean;
-    if (event.kind === 'horizon') isThere = this.reachHorizon(entry, event.steps, limit);
-    else isThere = this.reachPoint(entry, event, limit);
+    const isThere = this.turns.reach(entry, limit);
     if (isThere && event.kind !== 'interrupt') this.requireNoInterrupt(entry);
     return isThere;
-  }
-
-  private reachPoint(entry: LogEntry, { hart, step }: Point, limit: bigint): boolean {
-    if (hart >= this.machine.hartCount) {
-      throw new LockstepError('BAD_LOG', `an entry of hart ${hart}, which the machine lacks`);
-    }
-    if (step < this.machine.step(hart)) {
-      throw this.differs(entry, 'point of the entry', `step ${step} of hart ${hart}`, 'past it');
-    }
-    const isThere = (): boolean => {
-      const here = this.machine.here();
-      return here.hart === hart && here.step === step;
-    };
-    const left = limit - this.machine.steps();
-    this.run(entry, left, (most) => this.machine.runUntil({ hart, step }, most), isThere);
-    return isThere();
   }
 
   private reachTogether(entry: LogEntry, together: ParallelReplay): boolean {
@@ -219,56 +197,6 @@ export class ReplaySession {
     // What was said until a horizon is marked behind it.
     this.isMarkDue = entry.event.kind === 'horizon';
     return true;
-  }
-
-  /** The harts take turns, so that the sum of their steps names the moment. */
-  private reachHorizon(entry: LogEntry, steps: readonly bigint[], limit: bigint): boolean {
-    const { machine } = this;
-    if (steps.length !== machine.hartCount) {
-      throw new LockstepError('BAD_LOG', `a horizon of ${steps.length} harts`);
-    }
-    const total = steps.reduce((sum, step) => sum + step, 0n);
-    const from = machine.steps();
-    if (total < from) throw this.differs(entry, 'point of the entry', `step ${total}`, 'past it');
-    const target = total < limit ? total : limit;
-    this.run(entry, target - from, (most) => machine.runFor(most));
-    if (machine.steps() < total) return false;
-    steps.forEach((step, hart) => {
-      const actual = machine.step(hart);
-      if (actual === step) return;
-      throw this.differs(entry, `steps of hart ${hart}`, `${step}`, `${actual}`);
-    });
-    return true;
-  }
-
-  /** Lets the machine run for `most` steps; nothing may stop it before, but that it `isThere`. */
-  private run(
-    entry: LogEntry,
-    most: bigint,
-    go: (most: bigint) => RunResult,
-    isThere = (): boolean => false,
-  ): void {
-    const target = this.machine.steps() + most;
-    for (;;) {
-      const left = target - this.machine.steps();
-      if (left <= 0n || isThere()) return;
-      const result = go(left);
-      this.collect();
-      const isOver = this.machine.steps() === target || isThere();
-      switch (result.reason) {
-        case 'reached':
-        case 'paused':
-          return;
-        case 'output':
-          continue;
-        case 'parked':
-        case 'stopped':
-          if (isOver) return;
-          throw this.differs(entry, 'machine', 'running', result.reason);
-        default:
-          unreachable(result);
-      }
-    }
   }
 
   /** Takes what the machine produced: interrupts to be met in the log, output to be marked. */
@@ -358,7 +286,7 @@ export class ReplaySession {
   /** The interrupt is taken at its step: before the point, or by the very next step. */
   private meetInterrupt(entry: LogEntry, event: InterruptEvent): void {
     if (this.interrupts.length === 0 && !this.machine.isIdle()) {
-      this.run(entry, 1n, (most) => this.machine.runFor(most));
+      this.turns.runOn(entry);
     }
     const taken = this.interrupts.shift();
     const expected = `cause ${event.cause} at step ${event.step}`;
@@ -404,8 +332,6 @@ export class ReplaySession {
     if (difference !== null) {
       throw this.differs(entry, difference.what, difference.expected, difference.actual);
     }
-    this.checkStep = this.machine.steps();
-    if (event.pages !== null) this.pageCheckStep = this.checkStep;
   }
 
   private differs(

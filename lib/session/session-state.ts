@@ -14,9 +14,6 @@ export interface SessionState extends CheckState {
   /** Epoch that wrote it; 0 before the first. */
   readonly epoch: bigint;
   readonly streams: readonly StreamState[];
-  /** Step of hart 0 at the last check, and at the last one that had pages. */
-  readonly checkStep: bigint;
-  readonly pageCheckStep: bigint;
 }
 
 /** The state of a log whose first entry will be `firstSeq`, for a machine just built. */

@@ -20,6 +20,11 @@ import { EventWriter } from '../event/codec.js';
 import type { LogEvent, StateHashEvent } from '../event/event.js';
 import type { Machine } from '../machine/machine.js';
 import { hex, type Difference } from './divergence.js';
+import {
+  CHECK_INTERVAL_STEPS,
+  MARK_CHECK_INTERVAL_STEPS,
+  PAGE_CHECK_INTERVAL_STEPS,
+} from './limits.js';
 
 type Numbered = readonly (readonly [number: number, value: bigint])[];
 
@@ -39,19 +44,34 @@ export interface CheckState {
   readonly words: BigUint64Array;
   /** Saved `Hash64` over the events so far. */
   readonly history: Uint8Array;
+  /** Steps of all harts at the last check, and at the last one that had pages. */
+  readonly checkStep: bigint;
+  readonly pageCheckStep: bigint;
 }
 
 export class StateCheck {
   private last: BigUint64Array;
   private readonly history: Hash64;
+  private checkStep: bigint;
+  private pageCheckStep: bigint;
 
   constructor(state: CheckState) {
     this.last = state.words;
     this.history = Hash64.resume(state.history);
+    this.checkStep = state.checkStep;
+    this.pageCheckStep = state.pageCheckStep;
   }
 
   save(): CheckState {
-    return { words: this.last, history: this.history.save() };
+    const { checkStep, pageCheckStep } = this;
+    return { words: this.last, history: this.history.save(), checkStep, pageCheckStep };
+  }
+
+  /** Whether a check is due at a step of all harts: after output it is sooner. */
+  due(step: bigint, spoke: boolean): 'none' | 'words' | 'pages' {
+    if (step - this.pageCheckStep >= PAGE_CHECK_INTERVAL_STEPS) return 'pages';
+    const interval = spoke ? MARK_CHECK_INTERVAL_STEPS : CHECK_INTERVAL_STEPS;
+    return step - this.checkStep >= interval ? 'words' : 'none';
   }
 
   /** Adds an event to the history, in log order; a check itself after it was made. */
@@ -70,6 +90,8 @@ export class StateCheck {
       pages: withPages ? machine.takeDirtyPages() : null,
     };
     this.last = words;
+    this.checkStep = machine.steps();
+    if (withPages) this.pageCheckStep = this.checkStep;
     return description;
   }
 

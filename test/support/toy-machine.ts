@@ -50,7 +50,6 @@ export { TOY_CONFIG, TOY_IMAGES } from './toy-config.js';
 
 export class ToyMachine extends ToyRam implements Machine {
   readonly hartCount = 1;
-  readonly parallel = null;
   readonly digest: string;
   /** The architectural words; tests flip bits in them. */
   readonly state = new BigUint64Array(WORD_COUNT);

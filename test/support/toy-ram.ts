@@ -5,6 +5,7 @@ import { RAM_BASE } from '../../lib/machine/config.js';
 import { PAGE_BYTES, PAGE_COUNT } from './toy-config.js';
 
 export class ToyRam {
+  readonly parallel = null;
   readonly ramPageCount = PAGE_COUNT;
   readonly pageCount = PAGE_COUNT;
   /** Guest RAM; a test that writes here calls `markDirty` where the guest would have. */

@@ -22,6 +22,7 @@ export const ENTRY_POINTS: Exceptions = {
   'test/campaign/determinism.ts': '`npm run campaign:determinism`',
   'test/campaign/engines.ts': '`npm run campaign:engines`',
   'test/campaign/figures.ts': '`npm run campaign:figures`',
+  'test/campaign/harts.ts': '`npm run campaign:harts`',
   'test/campaign/kills.ts': '`npm run campaign:kills`',
   'test/campaign/redis.ts': '`npm run campaign:redis`',
   'test/campaign/zombies.ts': '`npm run campaign:zombies`',
@@ -33,6 +34,10 @@ export const TESTED_ELSEWHERE: Exceptions = {
   'lib/simulation/': 'run whole by test/sim, and judged there by planted bugs',
   'lib/host/hart-loop.ts': 'runs in a worker only: test/unit/host/hart-host.test.ts',
   'lib/host/hart-worker.ts': 'runs in a worker only: test/unit/host/hart-host.test.ts',
+  'lib/host/hart-threads.ts':
+    'threads for harts: test/unit/machine/parallel/parallel-harts.test.ts',
+  'lib/machine/parallel/hart-thread.ts': 'runs in a thread only: parallel-harts.test.ts beside it',
+  'lib/machine/parallel/parallel-schedule.ts': 'driven by parallel-harts.test.ts beside it',
   'lib/host/host-ports.ts': 'the clock and random bytes of the host, used by hart-host.test.ts',
 };
 

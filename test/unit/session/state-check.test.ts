@@ -3,14 +3,15 @@
  */
 
 import test from 'ava';
-import { Hash64, hash64 } from '../../../lib/base/hash.js';
+import { hash64 } from '../../../lib/base/hash.js';
 import type { StateHashEvent } from '../../../lib/event/event.js';
+import { freshState } from '../../../lib/session/session-state.js';
 import { hashWholeState, StateCheck } from '../../../lib/session/state-check.js';
 import { newToy } from '../../support/session-run.js';
 import type { ToyMachine } from '../../support/toy-machine.js';
 
 function checkOf(machine: ToyMachine): StateCheck {
-  return new StateCheck({ words: machine.words(), history: new Hash64().save() });
+  return new StateCheck(freshState(machine, 1n));
 }
 
 function event(description: Pick<StateHashEvent, 'hash' | 'words' | 'pages'>): StateHashEvent {

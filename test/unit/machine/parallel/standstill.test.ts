@@ -1,0 +1,62 @@
+/**
+ * Goal: who begins a standstill waits for all others, who stands goes on when it ends.
+ * Method: two harts' ends of it in one thread, with a port that stands for the other thread.
+ */
+
+import test from 'ava';
+import { WORD } from '../../../../lib/machine/parallel/shared-words.js';
+import { Standstill } from '../../../../lib/machine/parallel/standstill.js';
+import { sharedWords } from './shared.js';
+
+test('a standstill begins when the last hart stands', (t) => {
+  const words = sharedWords(3);
+  words.store(WORD.stands + 1, 1);
+  let waits = 0;
+  const standstill = new Standstill(words, 0, {
+    wait: (ints, index, value) => {
+      t.is(ints[index], value, 'woken for nothing');
+      waits++;
+      if (waits === 3) words.store(WORD.stands + 2, 1);
+    },
+  });
+  t.true(standstill.tryLock());
+  standstill.begin();
+  t.is(waits, 3);
+  t.is(words.load(WORD.wanted), 1);
+  standstill.end();
+  t.deepEqual([words.load(WORD.wanted), words.load(WORD.lock)], [0, 0]);
+});
+
+test('one at a time has the lock', (t) => {
+  const words = sharedWords(2);
+  const port = { wait: () => undefined };
+  const [first, second] = [0, 1].map((hart) => new Standstill(words, hart, port));
+  t.true(first?.tryLock());
+  t.false(second?.tryLock());
+  first?.unlock();
+  t.true(second?.tryLock());
+});
+
+test('a hart that stands says where, and goes on when nobody wants it to stand and it may', (t) => {
+  const words = sharedWords(2);
+  words.store(WORD.wanted, 1);
+  let mayGo = false;
+  const standstill = new Standstill(words, 1, {
+    wait: () => {
+      t.is(words.load(WORD.stands + 1), 1);
+      if (words.load(WORD.wanted) === 1) words.store(WORD.wanted, 0);
+      else mayGo = true;
+    },
+  });
+  standstill.stand(77, () => mayGo);
+  t.is(words.steps[1], 77);
+  t.is(words.load(WORD.stands + 1), 0);
+});
+
+test('calls are served while a thread waits', (t) => {
+  const words = sharedWords(2);
+  let served = 0;
+  const standstill = new Standstill(words, 0, { wait: () => undefined }, () => void served++);
+  standstill.waitUntil(() => served > 2);
+  t.is(served, 3);
+});

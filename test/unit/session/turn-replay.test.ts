@@ -1,0 +1,25 @@
+/**
+ * Goal: a replay of harts that take turns runs exactly to a point, in as many pieces as it is given.
+ * Method: a toy machine and entries of a log.
+ */
+
+import test from 'ava';
+import { LockstepError } from '../../../lib/base/error.js';
+import { TurnReplay } from '../../../lib/session/turn-replay.js';
+import { newToy } from '../../support/session-run.js';
+
+const horizon = (step: bigint) => ({ seq: 1n, event: { kind: 'horizon' as const, steps: [step] } });
+
+test('a point is reached in pieces, and one in the past differs', (t) => {
+  const machine = newToy();
+  const differs = (): LockstepError => new LockstepError('DIVERGED', 'differs');
+  const replay = new TurnReplay(machine, differs, () => {
+    machine.takeInterrupts();
+    machine.takeOutput();
+  });
+  t.false(replay.reach(horizon(8n), 3n));
+  t.is(machine.steps(), 3n);
+  t.true(replay.reach(horizon(8n), 100n));
+  t.is(machine.steps(), 8n);
+  t.throws(() => replay.reach(horizon(7n), 100n), { code: 'DIVERGED' });
+});
