@@ -1,5 +1,5 @@
 /**
- * Chooses how the harts of a machine share host threads.
+ * Chooses how the harts of a machine share host threads: by turns on one, or on a thread each.
  */
 
 import { LockstepError } from '../base/error.js';

@@ -23,6 +23,7 @@ export const ENTRY_POINTS: Exceptions = {
   'test/campaign/engines.ts': '`npm run campaign:engines`',
   'test/campaign/figures.ts': '`npm run campaign:figures`',
   'test/campaign/harts.ts': '`npm run campaign:harts`',
+  'test/campaign/litmus.ts': '`npm run campaign:litmus`',
   'test/campaign/kills.ts': '`npm run campaign:kills`',
   'test/campaign/redis.ts': '`npm run campaign:redis`',
   'test/campaign/zombies.ts': '`npm run campaign:zombies`',

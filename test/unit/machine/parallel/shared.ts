@@ -1,4 +1,4 @@
-/** Shared words without a machine. */
+/** Shared words of some harts without a machine around them, for tests of one part. */
 
 import { sharedRegions, SharedWords } from '../../../../lib/machine/parallel/shared-words.js';
 import { planLayout } from '../../../../lib/memory/layout.js';
