@@ -13,7 +13,6 @@
  * promoted and never asked again.
  */
 
-import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { assert, unreachable } from '../base/assert.js';
 import { LockstepError } from '../base/error.js';
@@ -45,6 +44,7 @@ import {
 } from './hart-messages.js';
 import { readEngineFigures, readProgress } from './progress-reporter.js';
 
+import { setEngineFlags } from './engine-flags.js';
 import { firstReport } from './hart-host-start.js';
 
 export type { HartListener, HartProgress } from './hart-listener.js';
@@ -107,8 +107,7 @@ export class HartHost {
    * reject with their code (BAD_IMAGE, USAGE, BAD_SNAPSHOT, IO).
    */
   static async start(options: HartHostOptions): Promise<HartHost> {
-    // For speed only. V8 reads it when a module is compiled, so it is set before the worker is.
-    setFlagsFromString('--experimental-wasm-branch-hinting');
+    setEngineFlags();
     const buffer = createControlBuffer();
     const control = viewControl(buffer);
     Atomics.store(control.words, CONTROL.throttlePermille, 1000);

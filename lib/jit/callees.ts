@@ -64,6 +64,8 @@ function inExpression(expr: Expr): readonly FunctionSignature[] {
       return [expr.condition, expr.then, expr.otherwise].flatMap((part: Expr) =>
         inExpression(part),
       );
+    case 'multiply-add':
+      return [expr.a, expr.b, expr.c].flatMap((part: Expr) => inExpression(part));
     case 'call':
       return [expr.target, ...expr.args.flatMap((arg) => inExpression(arg))];
     case 'load':

@@ -35,6 +35,11 @@ export const REGION_RECHECK = 1;
 /** The instruction at pc is one for the interpreter. */
 export const REGION_BYPASS = 2;
 
+/**
+ * The top of the exponents that a result may have, its sign shifted out: 0x7e0 of 0x7ff in f64,
+ * 0xfc of 0xff in f32. One number serves both; what lies above is left to the library.
+ */
+export const FLOAT_LIMIT = 0xfc00_0000_0000_0000n;
 /** FS field of mstatus when the FPU state is dirty: 3. */
 const FS_DIRTY = 0x6000;
 
@@ -60,8 +65,8 @@ export class RegionFrame implements AccessFrame {
   readonly rounding = local('i32');
   /** The FPU is on and dirty, and frm is a mode; what does not hold is the interpreter's case. */
   readonly floatUsable = local('i32');
-  /** Besides, frm is nearest even and NX is set. */
-  readonly floatNearest = local('i32');
+  /** What the bits of a result stay below, its sign shifted out: FLOAT_LIMIT, or 0 for none. */
+  readonly floatLimit = local('i64');
   readonly float = local('f64');
   readonly budget = local('i32');
   /** Number of the entry to go to; the function's parameter. */
@@ -76,10 +81,17 @@ export class RegionFrame implements AccessFrame {
   private readonly writtenFloats = new Set<number>();
   private place: Place | null = null;
   private hasFloats = false;
+  /** The block's code so far has looked at `floatUsable`. */
+  private floatIsChecked = false;
 
   constructor(address: FrameAddresses, counting = true) {
     this.address = address;
     this.counting = counting;
+  }
+
+  /** What follows is emitted for a block that control may enter only at its start. */
+  beginBlock(): void {
+    this.floatIsChecked = false;
   }
 
   /** What follows is emitted for the instruction at `place`. */
@@ -206,10 +218,18 @@ export class RegionFrame implements AccessFrame {
     return this.hasFloats;
   }
 
-  /** After the library may have set NX. */
+  /** Results may be taken in nearest even with NX set: bit 0, which the library may have set. */
   refreshFloat(): Stmt {
-    const nearest = i32.and(this.floatUsable, i32.eqz(this.rounding));
-    return set(this.floatNearest, i32.and(nearest, global('i32', FLAGS_GLOBAL)));
+    const usual = i32.and(this.floatUsable, i32.eqz(this.rounding));
+    const holds = i64.extendI32U(i32.and(usual, global('i32', FLAGS_GLOBAL)));
+    return set(this.floatLimit, i64.mul(holds, i64.const(FLOAT_LIMIT)));
+  }
+
+  /** Leaves before the first instruction of a block that needs the FPU if it is not usable. */
+  requireFloat(): readonly Stmt[] {
+    if (this.floatIsChecked) return [];
+    this.floatIsChecked = true;
+    return [unlikely(i32.eqz(this.floatUsable), this.bypass())];
   }
 
   private prepareFloat(): readonly Stmt[] {
@@ -348,7 +368,7 @@ export class RegionBinding implements Binding {
         return [];
       case 'fpu-read':
       case 'fpu-write':
-        return [unlikely(i32.eqz(frame.floatUsable), frame.bypass())];
+        return frame.requireFloat();
       case 'round':
         // The mode is in a local, and a mode that is none makes the FPU unusable.
         return [];

@@ -211,6 +211,7 @@ class RegionEmitter {
   private block(blockOfCode: Block): readonly Stmt[] {
     const { frame } = this;
     const count = blockOfCode.instructions.length;
+    frame.beginBlock();
     const statements: Stmt[] = frame.counting ? this.count(blockOfCode) : [];
     for (const [index, entry] of blockOfCode.instructions.entries()) {
       const { instruction, rd } = entry.decoded;

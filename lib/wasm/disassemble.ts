@@ -8,7 +8,7 @@
 
 import { DecodeError } from '../base/bytes.js';
 import { local, type Expr, type Stmt } from './ir.js';
-import { f32, f64, i32, i64 } from './ops.js';
+import { VECTOR, f32, f64, i32, i64 } from './ops.js';
 
 const TYPES: Readonly<Record<number, string>> = {
   0x7f: 'i32',
@@ -41,6 +41,15 @@ function operations(): ReadonlyMap<number, Operation> {
   }
   return found;
 }
+
+const VECTOR_NAMES: ReadonlyMap<number, string> = new Map([
+  [VECTOR.splatF32, 'f32x4.splat'],
+  [VECTOR.splatF64, 'f64x2.splat'],
+  [VECTOR.extractF32, 'f32x4.extract_lane'],
+  [VECTOR.extractF64, 'f64x2.extract_lane'],
+  [VECTOR.multiplyAddF32, 'f32x4.relaxed_madd'],
+  [VECTOR.multiplyAddF64, 'f64x2.relaxed_madd'],
+]);
 
 /** `load8S` is load8_s, `truncSatF64U` trunc_sat_f64_u. */
 function textName(key: string): string {
@@ -162,7 +171,15 @@ class BodyReader {
       const offset = input.u32();
       return this.line(offset === 0 ? operation.name : `${operation.name} offset=${offset}`);
     }
+    if (code === 0xfd) return this.vector(input.u32());
     this.control(code);
+  }
+
+  private vector(op: number): void {
+    const name = VECTOR_NAMES.get(op);
+    if (name === undefined) throw new DecodeError(`vector opcode 0x${op.toString(16)}`);
+    const takesLane = op === VECTOR.extractF32 || op === VECTOR.extractF64;
+    this.line(takesLane ? `${name} ${this.input.u8()}` : name);
   }
 
   private control(code: number): void {

@@ -16,6 +16,7 @@ import type {
   Stmt,
   ValueType,
 } from './ir.js';
+import { VECTOR } from './ops.js';
 import { Writer } from './writer.js';
 
 const TYPE_CODE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c };
@@ -217,6 +218,9 @@ export class FunctionEmitter {
         this.code.u32(this.resolver.typeIndex(expr.target));
         this.code.u32(0);
         return;
+      case 'multiply-add':
+        this.multiplyAdd(expr);
+        return;
       case 'tee':
         this.expression(expr.value);
         this.code.u8(0x22);
@@ -238,6 +242,23 @@ export class FunctionEmitter {
     if (additive && b.kind === 'const' && Number(b.value) === 0) return;
     this.expression(b);
     this.numeric(op);
+  }
+
+  /** Operands into lane 0 of vectors, and the result out of it. */
+  private multiplyAdd(expr: Extract<Expr, { kind: 'multiply-add' }>): void {
+    const isSingle = expr.type === 'f32';
+    for (const operand of [expr.a, expr.b, expr.c]) {
+      this.expression(operand);
+      this.vector(isSingle ? VECTOR.splatF32 : VECTOR.splatF64);
+    }
+    this.vector(isSingle ? VECTOR.multiplyAddF32 : VECTOR.multiplyAddF64);
+    this.vector(isSingle ? VECTOR.extractF32 : VECTOR.extractF64);
+    this.code.u8(0);
+  }
+
+  private vector(op: number): void {
+    this.code.u8(0xfd);
+    this.code.u32(op);
   }
 
   private invoke(target: FunctionSignature, args: readonly Expr[]): void {

@@ -78,6 +78,17 @@ export type Expr<T extends ValueType = ValueType> =
       readonly index: Expr<'i32'>;
       readonly args: readonly Expr[];
     }
+  | {
+      /**
+       * `a * b + c` by the relaxed vector instruction: rounded once, or twice, as the host likes.
+       * Only for code that has found out which (`lib/riscv/float/host-fused.ts`).
+       */
+      readonly kind: 'multiply-add';
+      readonly type: T;
+      readonly a: Expr<T>;
+      readonly b: Expr<T>;
+      readonly c: Expr<T>;
+    }
   | { readonly kind: 'tee'; readonly type: T; readonly local: Local<T>; readonly value: Expr<T> }
   | { readonly kind: 'global'; readonly type: T; readonly name: string }
   | { readonly kind: 'operand'; readonly type: T; readonly name: string };

@@ -12,6 +12,16 @@ type I64 = Expr<'i64'>;
 type F32 = Expr<'f32'>;
 type F64 = Expr<'f64'>;
 
+/** Instructions behind the prefix 0xfd; the relaxed ones are those of the relaxed SIMD proposal. */
+export const VECTOR = {
+  splatF32: 0x13,
+  splatF64: 0x14,
+  extractF32: 0x1f,
+  extractF64: 0x21,
+  multiplyAddF32: 0x105,
+  multiplyAddF64: 0x107,
+} as const;
+
 function unary<R extends ValueType, A extends ValueType>(type: R, op: number) {
   return (a: Expr<A>): Expr<R> => ({ kind: 'unary', type, op, a });
 }
@@ -22,6 +32,11 @@ function binary<R extends ValueType, A extends ValueType>(type: R, op: number) {
 
 function load<R extends ValueType>(type: R, op: number) {
   return (address: I32, offset = 0): Expr<R> => ({ kind: 'load', type, op, address, offset });
+}
+
+/** See the node: the host chooses between one rounding and two. */
+function multiplyAdd<T extends 'f32' | 'f64'>(type: T) {
+  return (a: Expr<T>, b: Expr<T>, c: Expr<T>): Expr<T> => ({ kind: 'multiply-add', type, a, b, c });
 }
 
 function store<V extends ValueType>(op: number) {
@@ -142,6 +157,10 @@ export const f32 = {
   mul: binary<'f32', 'f32'>('f32', 0x94),
   div: binary<'f32', 'f32'>('f32', 0x95),
   sqrt: unary<'f32', 'f32'>('f32', 0x91),
+  neg: unary<'f32', 'f32'>('f32', 0x8c),
+  min: binary<'f32', 'f32'>('f32', 0x96),
+  max: binary<'f32', 'f32'>('f32', 0x97),
+  multiplyAdd: multiplyAdd('f32'),
   demote: unary<'f32', 'f64'>('f32', 0xb6),
   convertI64S: unary<'f32', 'i64'>('f32', 0xb4),
   convertI64U: unary<'f32', 'i64'>('f32', 0xb5),
@@ -160,6 +179,10 @@ export const f64 = {
   mul: binary<'f64', 'f64'>('f64', 0xa2),
   div: binary<'f64', 'f64'>('f64', 0xa3),
   sqrt: unary<'f64', 'f64'>('f64', 0x9f),
+  neg: unary<'f64', 'f64'>('f64', 0x9a),
+  min: binary<'f64', 'f64'>('f64', 0xa4),
+  max: binary<'f64', 'f64'>('f64', 0xa5),
+  multiplyAdd: multiplyAdd('f64'),
   promote: unary<'f64', 'f32'>('f64', 0xbb),
   convertI64S: unary<'f64', 'i64'>('f64', 0xb9),
   convertI64U: unary<'f64', 'i64'>('f64', 0xba),

@@ -11,8 +11,8 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import { setFlagsFromString } from 'node:v8';
 import { assert } from '../../lib/base/assert.js';
+import { setEngineFlags } from '../../lib/host/engine-flags.js';
 import { DEFAULT_ENGINE } from '../../lib/machine/engine.js';
 import { createRiscvMachine } from '../../lib/machine/riscv-machine.js';
 import { RecordSession } from '../../lib/session/record-session.js';
@@ -31,8 +31,7 @@ export interface VariantAnswer {
 const MEMORY_BYTES = 128 << 20;
 
 function run(variant: Variant, kernel: Uint8Array): VariantAnswer {
-  // As the host of a hart sets it.
-  setFlagsFromString('--experimental-wasm-branch-hinting');
+  setEngineFlags();
   if (variant === 'unhashed') leaveOutHashes();
   const config = { ...PROGRAM_CONFIG, memoryBytes: MEMORY_BYTES };
   const images = { bios: null, kernel, initrd: null };

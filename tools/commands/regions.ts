@@ -3,8 +3,8 @@
  * of its steps in: guest code, and the WebAssembly it became.
  */
 
-import { setFlagsFromString } from 'node:v8';
 import { LockstepError } from '../../lib/base/error.js';
+import { setEngineFlags } from '../../lib/host/engine-flags.js';
 import type { Block, Region, Terminator } from '../../lib/jit/region.js';
 import { disassembleDecoded } from '../../lib/riscv/disassemble.js';
 import { disassembleModule } from '../../lib/wasm/disassemble.js';
@@ -40,7 +40,7 @@ export const regions: Command = {
     if (spec.engine.engine === 'interpreter') {
       throw new LockstepError('USAGE', '--engine interpreter compiles nothing');
     }
-    setFlagsFromString('--experimental-wasm-branch-hinting');
+    setEngineFlags();
     const profile = profileRegions(spec, untilStep);
     const chosen = profile.regions
       .filter(({ region }) => at === null || hasInstruction(region, at))

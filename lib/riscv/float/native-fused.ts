@@ -1,5 +1,6 @@
 /**
- * Fused multiply-add from the host's plain operations, where that is exact.
+ * Fused multiply-add by the host: in one step where it has one that rounds once (`host-fused.ts`),
+ * else from its plain operations, where that is exact.
  *
  * f64: the product is split without error into `productHigh + productLow` (Dekker), the addend
  * joins by two error-free sums (Knuth), and the two small remainders are added with rounding to
@@ -20,6 +21,7 @@ import type { Expr, Local, Stmt } from '../../wasm/ir.js';
 import { f32, f64, i32, i64 } from '../../wasm/ops.js';
 import * as fmt from './format.js';
 import { F32, F64, giveBack, type FloatFormat } from './format.js';
+import { hostFuses } from './host-fused.js';
 import { asF32, fromF32, isSafelyNormal, nearestAndInexact } from './native.js';
 
 interface Operands {
@@ -40,8 +42,22 @@ const GUARD = {
 
 /** Returns the native result if it is exact and may be taken; otherwise goes on. */
 export function nativeFused(format: FloatFormat, operands: Operands, rm: Expr<'i32'>): Stmt {
-  const attempt = format.name === 'f32' ? single(operands) : double(operands);
+  const plain = format.name === 'f32' ? single : double;
+  const attempt = hostFuses() ? inOneStep(format, operands) : plain(operands);
   return when(nearestAndInexact(rm), attempt, [], 'likely');
+}
+
+/** The host's own multiply-add, which rounds once. */
+function inOneStep(format: FloatFormat, { a, b, c }: Operands): readonly Stmt[] {
+  const result = local('i64');
+  const value =
+    format.name === 'f32'
+      ? fromF32(f32.multiplyAdd(asF32(a), asF32(b), asF32(c)))
+      : i64.reinterpretF64(
+          f64.multiplyAdd(f64.reinterpretI64(a), f64.reinterpretI64(b), f64.reinterpretI64(c)),
+        );
+  const take = giveBack(fmt.box(format, result));
+  return [set(result, value), when(isSafelyNormal(format, result), [take], [], 'likely')];
 }
 
 function single({ a, b, c }: Operands): readonly Stmt[] {

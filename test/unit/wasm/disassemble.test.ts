@@ -24,6 +24,7 @@ import {
   when,
 } from '../../../lib/wasm/ir.js';
 import { f32, f64, i32, i64 } from '../../../lib/wasm/ops.js';
+import { setEngineFlags } from '../../../lib/host/engine-flags.js';
 import { build, importOf } from './fixture.js';
 
 test('blocks are nested, locals numbered, functions named, constants signed', (t) => {
@@ -101,6 +102,16 @@ test('every operation has a name, and values, tables and choices are told', (t) 
   }
   t.regex(text, /if \(result i32\)\n/);
   t.regex(text, /br_table \d/);
+});
+
+test('a multiply-add is told as the vector instructions it is', (t) => {
+  setEngineFlags();
+  const one = f64.const(1);
+  const { bytes } = build({ body: [drop(f64.multiplyAdd(one, one, one))] });
+  const text = disassembleModule(bytes);
+  for (const part of ['f64x2.splat', 'f64x2.relaxed_madd', 'f64x2.extract_lane 0']) {
+    t.true(text.includes(part), part);
+  }
 });
 
 test('a module that is cut short is refused, and so is what is none', (t) => {

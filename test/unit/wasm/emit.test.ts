@@ -30,7 +30,8 @@ import {
   when,
   type Binding,
 } from '../../../lib/wasm/ir.js';
-import { f64, i32, i64 } from '../../../lib/wasm/ops.js';
+import { f32, f64, i32, i64 } from '../../../lib/wasm/ops.js';
+import { setEngineFlags } from '../../../lib/host/engine-flags.js';
 import { build, importOf } from './fixture.js';
 
 const a = local('i32');
@@ -262,4 +263,18 @@ test('a name without a binding, and a branch to a closed label, are refused', (t
     message: /no function nobody/,
   });
   t.throws(() => build({ body: [setGlobal('x', i32.const(1))] }), { message: /no global x/ });
+});
+
+test('a multiply-add is exact where two roundings do no harm', (t) => {
+  setEngineFlags();
+  const doubles = [local('f64'), local('f64'), local('f64')] as const;
+  const wide = build({ params: doubles, result: 'f64', body: [ret(f64.multiplyAdd(...doubles))] });
+  t.is(wide.run(3, 5, -7), 8);
+  const singles = [local('f32'), local('f32'), local('f32')] as const;
+  const narrow = build({
+    params: singles,
+    result: 'f32',
+    body: [ret(f32.multiplyAdd(...singles))],
+  });
+  t.is(narrow.run(1.5, -2, 0.25), -2.75);
 });
