@@ -253,7 +253,7 @@ function judge(
   const total = [...run.histogram.values()].reduce((sum, count) => sum + count, 0);
   if (total !== run.rounds) return `${total} outcomes of ${run.rounds} rounds`;
   for (const outcome of run.histogram.keys()) {
-    if (!litmus.allows([...outcome].map(Number))) return `outcome ${outcome}`;
+    if (!litmus.allows(outcome.split('').map(Number))) return `outcome ${outcome}`;
   }
   const wanted = litmus.count?.(run.rounds);
   if (wanted !== undefined && run.counted !== BigInt(wanted)) {
