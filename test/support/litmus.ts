@@ -1,7 +1,7 @@
 /**
  * Litmus tests: small programs of several harts that race on two variables, round after round, and
- * count what each round came to. Sequential consistency forbids some outcomes; nobody promises which
- * of the others come, only that a replay has the same ones.
+ * count what each round came to. Sequential consistency forbids some outcomes; nobody promises
+ * which of the others come, only that a replay has the same ones.
  *
  * Every hart waits for the others before and behind each round, delays itself by a number that
  * differs from round to round, and leaves its result, 0 to 3, in a4. Hart 0 counts the outcome: the
