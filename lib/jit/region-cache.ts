@@ -109,7 +109,6 @@ export class RegionCache implements RegionCompiler, RegionControl {
       jumpTargets: () => pages.flatMap((page) => this.jumpTargets(page)),
     });
     if (region === null) return;
-    if (pages.some((page) => (this.pageDrops.get(page.ramPage) ?? 0) >= PAGE_DROPS_MAX)) return;
     if (!this.makeRoom(region, pages)) return;
     this.install(region, pages);
   }
@@ -220,7 +219,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
       const ram = found >= 0 ? this.ramPageOf(found) : -1;
       return ram >= 0 && rights.read(ram) ? ram : -1;
     });
-    if (ramPage < 0) return null;
+    if (ramPage < 0 || (this.pageDrops.get(ramPage) ?? 0) >= PAGE_DROPS_MAX) return null;
     const page = { virtualLow, virtualHigh, ramPage };
     pages.push(page);
     return page;
