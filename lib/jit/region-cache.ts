@@ -7,21 +7,18 @@
  */
 
 import { present } from '../base/assert.js';
-import { decode16, decode32, isCompressed, type Decoded } from '../riscv/decode.js';
 import {
   ENTRY,
   ENTRY_BYTES,
-  heatCounter,
   JUMP,
   JUMP_BYTES,
   JUMP_CACHE_ENTRIES,
   MAILBOX,
   REGION_ENTRIES,
-  SLOT_BYTES,
 } from '../riscv/derived.js';
 import { HART_WORD } from '../riscv/hart-state.js';
 import { OP_COMPILED, OP_UNDECODED } from '../riscv/interpreter/slots.js';
-import type { HartInternals, RegionCompiler } from '../riscv/region-port.js';
+import type { HartInternals, RegionCompiler, StoreOutcome } from '../riscv/region-port.js';
 import type { VirtualAddress } from '../riscv/translation-cache.js';
 import { compileRegion, REGION_FUNCTION } from './region-module.js';
 import {
@@ -30,7 +27,9 @@ import {
   type RegionObserver,
   type RegionStatistics,
 } from './region-observer.js';
-import { discoverRegion, REGION_PAGES_MAX, type Region } from './region.js';
+import { RegionPages, type MappedPage } from './region-pages.js';
+import { RegionSource } from './region-source.js';
+import { discoverRegion, type Region } from './region.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
 declare const WebAssembly: {
@@ -45,17 +44,6 @@ declare const WebAssembly: {
 export const REGIONS_MAX = 4096;
 /** Times that a region was found at another address than compiled for, before it is dropped. */
 const MISFITS_MAX = 64;
-/** Times that a place was jumped to, which make it worth being an entry; counted with others. */
-const TARGET_HEAT_MIN = 64;
-/** Times that a page's regions may be dropped by stores before it is left to the interpreter. */
-const PAGE_DROPS_MAX = 16;
-
-interface MappedPage {
-  readonly virtualLow: number;
-  readonly virtualHigh: number;
-  readonly ramPage: number;
-}
-
 interface LiveRegion {
   readonly functionIndex: number;
   readonly pages: readonly MappedPage[];
@@ -77,10 +65,8 @@ export class RegionCache implements RegionCompiler, RegionControl {
   private readonly counting: boolean;
   private readonly observer: RegionObserver;
   private readonly byEntry = new Map<number, LiveRegion>();
-  private readonly byPage = new Map<number, Set<LiveRegion>>();
-  private readonly pageDrops = new Map<number, number>();
-  /** Live regions by virtual page number: how many. */
-  private readonly coverage = new Map<number, number>();
+  private readonly pages = new RegionPages<LiveRegion>();
+  private readonly source: RegionSource;
   private freeEntries: number[] = [];
   private nextEntry = 0;
   private nextFunction = 1;
@@ -89,6 +75,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
   /** `counting` is false only where its cost is measured; see `EngineOptions`. */
   constructor(hart: HartInternals, counting = true, observer: RegionObserver = UNOBSERVED) {
     this.hart = hart;
+    this.source = new RegionSource(hart, (ramPage) => this.pages.admits(ramPage));
     this.counting = counting;
     this.observer = observer;
     observer.created?.(this);
@@ -105,8 +92,8 @@ export class RegionCache implements RegionCompiler, RegionControl {
 
   private compile(): void {
     const pages: MappedPage[] = [];
-    const region = discoverRegion(this.pc(), (pc) => this.decode(pc, pages), {
-      jumpTargets: () => pages.flatMap((page) => this.jumpTargets(page)),
+    const region = discoverRegion(this.pc(), (pc) => this.source.decode(pc, pages), {
+      jumpTargets: () => pages.flatMap((page) => this.source.jumpTargets(page)),
     });
     if (region === null) return;
     if (!this.makeRoom(region, pages)) return;
@@ -116,16 +103,10 @@ export class RegionCache implements RegionCompiler, RegionControl {
   validate(entry: number): boolean {
     const region = this.byEntry.get(entry);
     if (region === undefined) return false;
-    const { memory, mmu, rights } = this.hart;
+    const { memory } = this.hart;
     const at = this.entryAddress(entry);
     const here = memory.view.getBigUint64(at + ENTRY.pc, true) === this.pc();
-    const same =
-      here &&
-      region.pages.every((page) => {
-        const { virtualLow, virtualHigh } = page;
-        const found = rights.peek(() => mmu.translate(virtualLow, virtualHigh, 'fetch'));
-        return found >= 0 && this.ramPageOf(found) === page.ramPage;
-      });
+    const same = here && region.pages.every((page) => this.source.isMapped(page));
     if (!same) {
       if (++region.misfits > MISFITS_MAX) this.drop(region);
       return false;
@@ -137,17 +118,15 @@ export class RegionCache implements RegionCompiler, RegionControl {
     return true;
   }
 
-  dropPage(ramPage: number): boolean {
-    const regions = this.byPage.get(ramPage);
-    if (regions === undefined || regions.size === 0) return false;
-    this.pageDrops.set(ramPage, (this.pageDrops.get(ramPage) ?? 0) + 1);
-    for (const region of [...regions]) this.drop(region);
-    this.observer.changed(this.statistics);
-    return true;
+  stored(ramPage: number, first: number, last: number): StoreOutcome {
+    const { lost, inUse } = this.pages.store(ramPage, first, last);
+    for (const region of lost) this.drop(region);
+    if (lost.length > 0) this.observer.changed(this.statistics);
+    return lost.length > 0 ? 'dropped' : inUse ? 'kept' : 'none';
   }
 
-  covers({ low, high }: VirtualAddress): boolean {
-    return this.coverage.has(pageNumber(low, high));
+  covers(at: VirtualAddress): boolean {
+    return this.pages.covers(at);
   }
 
   clear(): void {
@@ -167,62 +146,6 @@ export class RegionCache implements RegionCompiler, RegionControl {
 
   private entryAddress(entry: number): number {
     return this.hart.addresses.entries + entry * ENTRY_BYTES;
-  }
-
-  /** RAM page of a physical page, or -1 outside RAM. */
-  private ramPageOf(physicalPage: number): number {
-    const { memory } = this.hart;
-    const physical = physicalPage * 4096;
-    return memory.inRam(physical, 4096) ? memory.pageOfHost(memory.hostOf(physical)) : -1;
-  }
-
-  /** Places of a page that were executed, and jumped to often. */
-  private jumpTargets(page: MappedPage): readonly bigint[] {
-    const { code, memory, addresses } = this.hart;
-    const base = (BigInt(page.virtualHigh) << 32n) | BigInt(page.virtualLow >>> 0);
-    const first = code.slotAt(page.ramPage, 0);
-    if (first < 0) return [];
-    const targets: bigint[] = [];
-    for (let halfword = 0; halfword < 2048; halfword++) {
-      const slot = first + halfword * SLOT_BYTES;
-      const heat = memory.view.getUint16(addresses.heat + heatCounter(slot), true);
-      if (heat < TARGET_HEAT_MIN || memory.view.getUint8(slot) === OP_UNDECODED) continue;
-      targets.push(BigInt.asUintN(64, base + BigInt(halfword * 2)));
-    }
-    return targets;
-  }
-
-  /** Decodes through the fetch translation; null where a region must end. */
-  private decode(pc: bigint, pages: MappedPage[]): Decoded | null {
-    const page = this.mappedPage(pc, pages);
-    if (page === null) return null;
-    const offset = Number(pc & 0xfffn);
-    const { memory } = this.hart;
-    const host = memory.hostOfPage(page.ramPage) + offset;
-    const half = memory.view.getUint16(host, true);
-    if (isCompressed(half)) return decode16(half);
-    if (offset === 4094) return null;
-    return decode32((half | (memory.view.getUint16(host + 2, true) << 16)) >>> 0);
-  }
-
-  private mappedPage(pc: bigint, pages: MappedPage[]): MappedPage | null {
-    const virtualLow = Number(pc & 0xfffff000n) | 0;
-    const virtualHigh = Number((pc >> 32n) & 0xffffffffn) | 0;
-    const known = pages.find(
-      (page) => page.virtualLow === virtualLow && page.virtualHigh === virtualHigh,
-    );
-    if (known !== undefined) return known;
-    if (pages.length === REGION_PAGES_MAX) return null;
-    const { mmu, rights } = this.hart;
-    const ramPage = rights.peek(() => {
-      const found = mmu.translate(virtualLow, virtualHigh, 'fetch');
-      const ram = found >= 0 ? this.ramPageOf(found) : -1;
-      return ram >= 0 && rights.read(ram) ? ram : -1;
-    });
-    if (ramPage < 0 || (this.pageDrops.get(ramPage) ?? 0) >= PAGE_DROPS_MAX) return null;
-    const page = { virtualLow, virtualHigh, ramPage };
-    pages.push(page);
-    return page;
   }
 
   /** Slots for every page and numbers for every entry; false if a page has no room for slots. */
@@ -261,12 +184,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
       entries.push(place);
       this.byEntry.set(place.number, live);
     }
-    for (const page of pages) {
-      this.cover(page, 1);
-      const regions = this.byPage.get(page.ramPage) ?? new Set();
-      regions.add(live);
-      this.byPage.set(page.ramPage, regions);
-    }
+    this.pages.add(live, region);
     this.statistics.live++;
     this.statistics.compiled++;
     this.statistics.instructions += region.instructionCount;
@@ -287,7 +205,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
     pages: readonly MappedPage[],
   ): { readonly number: number; readonly slot: number } | null {
     const { code, memory } = this.hart;
-    const page = this.mappedPage(pc, [...pages]);
+    const page = this.source.pageOf(pc, [...pages]);
     if (page === null) return null;
     const slot = code.slotAt(page.ramPage, Number(pc & 0xfffn) / 2);
     if (slot < 0) return null;
@@ -352,13 +270,6 @@ export class RegionCache implements RegionCompiler, RegionControl {
     );
   }
 
-  private cover({ virtualLow, virtualHigh }: MappedPage, change: 1 | -1): void {
-    const page = pageNumber(virtualLow, virtualHigh);
-    const count = (this.coverage.get(page) ?? 0) + change;
-    if (count === 0) this.coverage.delete(page);
-    else this.coverage.set(page, count);
-  }
-
   private drop(region: LiveRegion): void {
     const { view } = this.hart.memory;
     for (const { number, slot } of region.entries) {
@@ -371,18 +282,11 @@ export class RegionCache implements RegionCompiler, RegionControl {
       this.byEntry.delete(number);
       this.freeEntries.push(number);
     }
-    for (const page of region.pages) {
-      this.cover(page, -1);
-      this.byPage.get(page.ramPage)?.delete(region);
-    }
+    this.pages.remove(region);
     this.hart.table.set(region.functionIndex, null);
     this.freeFunctions.push(region.functionIndex);
     this.statistics.live--;
     this.statistics.liveBytes -= region.moduleBytes;
     this.statistics.dropped++;
   }
-}
-
-function pageNumber(low: number, high: number): number {
-  return high * 2 ** 20 + (low >>> 12);
 }

@@ -13,11 +13,12 @@ import { decode16, decode32, isCompressed } from './decode.js';
 import { CODE_PAGES, CODE_PAGE_BYTES, CROSS_SLOT_COUNT, SLOT_BYTES, SLOT_SPAN } from './derived.js';
 import { PAGE_HAS_CODE, type HartMemory } from './hart-memory.js';
 import { OP_CROSS, OP_PAGE_END, OP_UNDECODED, packSlot } from './interpreter/slots.js';
+import type { StoreOutcome } from './region-port.js';
 
 /** Who else derives something from code pages. */
 export interface CodeWatcher {
-  /** True if code that may be running was dropped. */
-  readonly changed: (ramPage: number) => boolean;
+  /** A store to halfwords `first` to `last` of a page. */
+  readonly stored: (ramPage: number, first: number, last: number) => StoreOutcome;
   /** The slots at this address serve another page from now on. */
   readonly retired: (slots: number) => void;
   readonly cleared: () => void;
@@ -108,18 +109,20 @@ export class CodeCache {
   invalidate(ramPage: number, host: number, bytes: number): boolean {
     const slotPage = this.slotPageOf[ramPage] ?? -1;
     if (slotPage < 0) return false;
-    const dropped = this.onChange?.changed(ramPage) ?? false;
     const offset = host - this.memory.hostOfPage(ramPage);
     // An instruction that starts one halfword earlier may reach into the stored bytes.
     const first = Math.max(0, (offset >> 1) - 1);
     const last = Math.min(PAGE_BYTES / 2 - 1, (offset + bytes - 1) >> 1);
+    const outcome = this.onChange?.stored(ramPage, first, last) ?? 'none';
     for (let halfword = first; halfword <= last; halfword++) {
       const at = this.base + slotPage * CODE_PAGE_BYTES + halfword * SLOT_BYTES;
       this.memory.view.setUint32(at, OP_UNDECODED, true);
     }
+    // Compiled code of this page is in use, and none of it was touched: the page is no data yet.
+    if (outcome === 'kept') return false;
     const stores = (this.stores[slotPage] ?? 0) + 1;
     this.stores[slotPage] = stores;
-    if (stores < RETIRE_STORES) return dropped;
+    if (stores < RETIRE_STORES) return outcome === 'dropped';
     this.retire(ramPage, slotPage);
     return true;
   }
@@ -128,7 +131,7 @@ export class CodeCache {
   forgetPage(ramPage: number): void {
     const slotPage = this.slotPageOf[ramPage] ?? -1;
     if (slotPage < 0) return;
-    this.onChange?.changed(ramPage);
+    this.onChange?.stored(ramPage, 0, PAGE_BYTES / 2 - 1);
     this.retire(ramPage, slotPage);
   }
 

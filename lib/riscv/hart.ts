@@ -102,7 +102,7 @@ export class Hart extends HartView {
         table: interpreter.table,
       }) ?? null;
     this.code.onChange = {
-      changed: (page) => this.compiler?.dropPage(page) ?? false,
+      stored: (page, first, last) => this.compiler?.stored(page, first, last) ?? 'none',
       retired: (slots) => this.mmu.cache.forgetSlots(slots),
       cleared: () => this.compiler?.clear(),
     };

@@ -11,13 +11,19 @@ import type { PageRights } from './page-rights.js';
 import type { VirtualAddress } from './translation-cache.js';
 import type { FrameAddresses } from './semantics/access-frame.js';
 
+/**
+ * What a store to a page did to what is derived from it: dropped some, which may be running; missed
+ * it; or there is none.
+ */
+export type StoreOutcome = 'dropped' | 'kept' | 'none';
+
 export interface RegionCompiler {
   /** The jump target at pc, whose slot is at `slot`, was met often. */
   hot(slot: number): void;
   /** Whether an entry may be used at pc under the present mapping; notes it for the epoch. */
   validate(entry: number): boolean;
-  /** The code of a RAM page changed. True if a region was dropped, which may be the one running. */
-  dropPage(ramPage: number): boolean;
+  /** A store to halfwords `first` to `last` of a RAM page. */
+  stored(ramPage: number, first: number, last: number): StoreOutcome;
   /** Whether a region has code at a virtual page. */
   covers(at: VirtualAddress): boolean;
   /** Drops everything. */

@@ -1,0 +1,138 @@
+/**
+ * The pages that the live regions of one hart came from, with the halfwords of them that are code,
+ * and what a store to such a page costs: the regions it touches, or nothing.
+ *
+ * Data beside code is common in small guests. A store that touches no region's code drops none, but
+ * is slow; so after many of them the page's regions are dropped all the same, and the page may be
+ * data from then on. A page whose code is rewritten again and again is left to the interpreter, and
+ * tried again ever more rarely.
+ */
+
+import { assert } from '../base/assert.js';
+import type { VirtualAddress } from '../riscv/translation-cache.js';
+import type { Region } from './region.js';
+
+export interface MappedPage {
+  readonly virtualLow: number;
+  readonly virtualHigh: number;
+  readonly ramPage: number;
+}
+
+/** What a store meant to compiled code. */
+export interface StoreEffect<R> {
+  /** Regions whose code it touched. */
+  readonly lost: readonly R[];
+  /** Whether regions of the page are left. */
+  readonly inUse: boolean;
+}
+
+/** Times that stores may drop regions of a page before it is left to the interpreter. */
+const PAGE_DROPS_MAX = 16;
+/** The most attempts on such a page that are refused before one is made; doubles with each drop. */
+const REFUSALS_MAX = 1024;
+/** Stores beside the code of a page, after which its regions are dropped. */
+const MISSES_MAX = 65_536;
+
+/** One bit for every halfword of a page, by word of 32. */
+type CodeBits = Uint32Array;
+
+interface PageRecord<R> {
+  readonly regions: Map<R, CodeBits>;
+  misses: number;
+  drops: number;
+  refusals: number;
+}
+
+export class RegionPages<R extends { readonly pages: readonly MappedPage[] }> {
+  private readonly records = new Map<number, PageRecord<R>>();
+  /** Live regions by virtual page number: how many. */
+  private readonly coverage = new Map<number, number>();
+
+  add(live: R, region: Region): void {
+    for (const page of live.pages) {
+      this.cover(page, 1);
+      const record = this.recordOf(page.ramPage);
+      const bits = record.regions.get(live) ?? new Uint32Array(64);
+      markCode(bits, region, page);
+      record.regions.set(live, bits);
+    }
+  }
+
+  remove(live: R): void {
+    for (const page of live.pages) {
+      this.cover(page, -1);
+      this.records.get(page.ramPage)?.regions.delete(live);
+    }
+  }
+
+  /** Whether a region has code at a virtual page. */
+  covers({ low, high }: VirtualAddress): boolean {
+    return this.coverage.has(pageNumber(low, high));
+  }
+
+  /** Whether the code of a page may be compiled now; asked once for each attempt. */
+  admits(ramPage: number): boolean {
+    const record = this.records.get(ramPage);
+    if (record === undefined || record.drops < PAGE_DROPS_MAX) return true;
+    const patience = Math.min(2 ** (record.drops - PAGE_DROPS_MAX), REFUSALS_MAX);
+    if (++record.refusals <= patience) return false;
+    record.refusals = 0;
+    return true;
+  }
+
+  /** A store to halfwords `first` to `last` of a page; whoever asks drops what is lost. */
+  store(ramPage: number, first: number, last: number): StoreEffect<R> {
+    const record = this.records.get(ramPage);
+    if (record === undefined || record.regions.size === 0) return { lost: [], inUse: false };
+    const lost: R[] = [];
+    for (const [region, bits] of record.regions) {
+      if (touches(bits, first, last)) lost.push(region);
+    }
+    if (lost.length > 0) record.drops++;
+    else if (++record.misses >= MISSES_MAX) lost.push(...record.regions.keys());
+    if (lost.length > 0) record.misses = 0;
+    return { lost, inUse: lost.length < record.regions.size };
+  }
+
+  private recordOf(ramPage: number): PageRecord<R> {
+    const known = this.records.get(ramPage);
+    if (known !== undefined) return known;
+    const record = { regions: new Map<R, CodeBits>(), misses: 0, drops: 0, refusals: 0 };
+    this.records.set(ramPage, record);
+    return record;
+  }
+
+  private cover({ virtualLow, virtualHigh }: MappedPage, change: 1 | -1): void {
+    const page = pageNumber(virtualLow, virtualHigh);
+    const count = (this.coverage.get(page) ?? 0) + change;
+    assert(count >= 0, 'a page is left as often as it was entered');
+    if (count === 0) this.coverage.delete(page);
+    else this.coverage.set(page, count);
+  }
+}
+
+/** Marks what a region has of one page. */
+function markCode(bits: CodeBits, region: Region, page: MappedPage): void {
+  const base = (BigInt(page.virtualHigh) << 32n) | BigInt(page.virtualLow >>> 0);
+  const first = BigInt.asUintN(64, base);
+  for (const block of region.blocks.values()) {
+    for (const { pc, decoded } of block.instructions) {
+      if (pc >> 12n !== first >> 12n) continue;
+      const halfword = Number(pc & 0xfffn) >> 1;
+      for (let at = halfword; at < halfword + decoded.bytes / 2; at++) {
+        bits[at >> 5] = (bits[at >> 5] ?? 0) | (1 << (at & 31));
+      }
+    }
+  }
+}
+
+function touches(bits: CodeBits, first: number, last: number): boolean {
+  for (let at = first; at <= last; at++) {
+    if (((bits[at >> 5] ?? 0) & (1 << (at & 31))) !== 0) return true;
+  }
+  return false;
+}
+
+function pageNumber(low: number, high: number): number {
+  return high * 2 ** 20 + (low >>> 12);
+}
