@@ -7,6 +7,7 @@
  */
 
 import { present } from '../base/assert.js';
+import type { StoreOutcome } from '../riscv/code-cache.js';
 import {
   ENTRY,
   ENTRY_BYTES,
@@ -18,7 +19,7 @@ import {
 } from '../riscv/derived.js';
 import { HART_WORD } from '../riscv/hart-state.js';
 import { OP_COMPILED, OP_UNDECODED } from '../riscv/interpreter/slots.js';
-import type { HartInternals, RegionCompiler, StoreOutcome } from '../riscv/region-port.js';
+import type { HartInternals, RegionCompiler } from '../riscv/region-port.js';
 import type { VirtualAddress } from '../riscv/translation-cache.js';
 import { compileRegion, REGION_FUNCTION } from './region-module.js';
 import {

@@ -13,7 +13,12 @@ import { decode16, decode32, isCompressed } from './decode.js';
 import { CODE_PAGES, CODE_PAGE_BYTES, CROSS_SLOT_COUNT, SLOT_BYTES, SLOT_SPAN } from './derived.js';
 import { PAGE_HAS_CODE, type HartMemory } from './hart-memory.js';
 import { OP_CROSS, OP_PAGE_END, OP_UNDECODED, packSlot } from './interpreter/slots.js';
-import type { StoreOutcome } from './region-port.js';
+
+/**
+ * What a store to a page did to what is derived from it: dropped some, which may be running; missed
+ * it; or there is none.
+ */
+export type StoreOutcome = 'dropped' | 'kept' | 'none';
 
 /** Who else derives something from code pages. */
 export interface CodeWatcher {

@@ -4,18 +4,12 @@
  */
 
 import type { MemoryLimits } from '../wasm/module.js';
-import type { CodeCache } from './code-cache.js';
+import type { CodeCache, StoreOutcome } from './code-cache.js';
 import type { HartMemory } from './hart-memory.js';
 import type { Mmu } from './mmu.js';
 import type { PageRights } from './page-rights.js';
 import type { VirtualAddress } from './translation-cache.js';
 import type { FrameAddresses } from './semantics/access-frame.js';
-
-/**
- * What a store to a page did to what is derived from it: dropped some, which may be running; missed
- * it; or there is none.
- */
-export type StoreOutcome = 'dropped' | 'kept' | 'none';
 
 export interface RegionCompiler {
   /** The jump target at pc, whose slot is at `slot`, was met often. */
