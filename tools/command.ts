@@ -47,6 +47,8 @@ export interface CommandEntry {
   readonly name: string;
   readonly group: (typeof COMMAND_GROUPS)[number];
   readonly summary: string;
+  /** It runs a machine in this process, so that a thread for it may start at once. */
+  readonly runsMachine?: boolean;
   load(): Promise<Command>;
 }
 

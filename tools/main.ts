@@ -7,6 +7,7 @@
  */
 
 import { EXIT_STATUS, LockstepError } from '../lib/base/error.js';
+import { prepareWorker } from '../lib/host/prepared-worker.js';
 import { nearestName, parseCommandLine, type CommandEntry } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { commandHelp, familyHelp, overview } from './help.js';
@@ -47,6 +48,7 @@ async function dispatch(words: readonly string[]): Promise<number> {
   const entry = findCommand(words);
   const rest = words.slice(entry.name.split(' ').length);
   if (asksForHelp(rest)) return help(entry.name.split(' '));
+  if (entry.runsMachine === true) prepareWorker();
   const command = await entry.load();
   return command.run(parseCommandLine(command, rest));
 }

@@ -10,9 +10,16 @@ const BRANCH_HINTS = '--experimental-wasm-branch-hinting';
 /** A fused multiply-add in one step, where the host has it; without a flag from V8 11.4 on. */
 const RELAXED_SIMD = '--experimental-wasm-relaxed-simd';
 
+/**
+ * Every loop of generated code is bounded by its budget of steps, and it calls no function that
+ * calls it: it needs no look at the stack each time around.
+ */
+const NO_STACK_CHECKS = '--no-wasm-stack-checks';
+
 /** V8 reads them when a module is compiled, in any thread: called before workers are started. */
 export function setEngineFlags(): void {
   setFlagsFromString(BRANCH_HINTS);
+  setFlagsFromString(NO_STACK_CHECKS);
   const [major = 0, minor = 0] = process.versions.v8.split('.').map(Number);
   if (major < 11 || (major === 11 && minor < 4)) setFlagsFromString(RELAXED_SIMD);
 }

@@ -13,7 +13,7 @@
  * promoted and never asked again.
  */
 
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { assert, unreachable } from '../base/assert.js';
 import { LockstepError } from '../base/error.js';
 import type { LogEntry, OutputStream } from '../event/event.js';
@@ -42,9 +42,8 @@ import {
   type StreamTail,
   type WorkerStart,
 } from './hart-messages.js';
+import { RISCV_MACHINE, takeWorker } from './prepared-worker.js';
 import { readEngineFigures, readProgress } from './progress-reporter.js';
-
-import { setEngineFlags } from './engine-flags.js';
 import { firstReport } from './hart-host-start.js';
 
 export type { HartListener, HartProgress } from './hart-listener.js';
@@ -107,17 +106,15 @@ export class HartHost {
    * reject with their code (BAD_IMAGE, USAGE, BAD_SNAPSHOT, IO).
    */
   static async start(options: HartHostOptions): Promise<HartHost> {
-    setEngineFlags();
     const buffer = createControlBuffer();
     const control = viewControl(buffer);
     Atomics.store(control.words, CONTROL.throttlePermille, 1000);
-    const workerData: WorkerStart = {
+    const start: WorkerStart = {
       config: options.config,
       images: options.images,
       engine: options.engine ?? DEFAULT_ENGINE,
       disks: options.disks ?? [],
-      machineFactory:
-        options.machineFactory ?? new URL('../machine/riscv-machine.js', import.meta.url).href,
+      machineFactory: options.machineFactory ?? RISCV_MACHINE,
       start: options.start,
       role: options.role,
       clock: options.clock ?? 'host',
@@ -125,10 +122,8 @@ export class HartHost {
       reportBudgetBytes: options.reportBudgetBytes ?? DEFAULT_REPORT_BUDGET_BYTES,
       control: buffer,
     };
-    const worker = new Worker(new URL('./hart-worker.js', import.meta.url), {
-      workerData,
-      name: 'hart-0',
-    });
+    const worker = takeWorker();
+    worker.postMessage(start);
     const ready = await firstReport(worker);
     if (ready.kind === 'fatal') {
       await worker.terminate();

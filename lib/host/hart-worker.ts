@@ -1,10 +1,12 @@
 /**
- * Where a hart's worker thread begins: builds the machine and lives in `HartLoop`.
+ * Where a hart's worker thread begins: waits for its `WorkerStart`, builds the machine and lives in
+ * `HartLoop`.
  *
  * Whatever goes wrong here is told to the host as the last report. The host treats it as the
  * death of the node, or, before the machine was ready, as a start that was refused.
  */
 
+import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { present } from '../base/assert.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
@@ -34,7 +36,10 @@ interface FactoryModule {
 const port = present(parentPort, 'parent port of a worker');
 
 try {
-  const start = workerData as WorkerStart;
+  const ordered = once(port, 'message') as Promise<[WorkerStart]>;
+  // Most likely what is asked for; loaded while the host makes up its mind.
+  await import(workerData as string);
+  const [start] = await ordered;
   const module = (await import(start.machineFactory)) as FactoryModule;
   const create = present(module.createMachine ?? module.createRiscvMachine, 'machine factory');
   const regions = storeEngineFigures(viewControl(start.control));

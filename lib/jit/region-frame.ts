@@ -43,11 +43,10 @@ export const FLOAT_LIMIT = 0xfc00_0000_0000_0000n;
 /** FS field of mstatus when the FPU state is dirty: 3. */
 const FS_DIRTY = 0x6000;
 
-/** Where in its block an instruction stands; the budget was lowered by the whole block. */
+/** An instruction, and the steps before it that the budget was not lowered by. */
 export interface Place {
   readonly entry: RegionInstruction;
-  /** Steps of the block not yet done before this instruction. */
-  readonly remaining: number;
+  readonly owed: number;
 }
 
 export class RegionFrame implements AccessFrame {
@@ -104,35 +103,26 @@ export class RegionFrame implements AccessFrame {
   }
 
   synchronise(): readonly Stmt[] {
-    const { entry, remaining } = this.here();
-    return [
-      this.storePc(entry.pc),
-      i32.store(
-        ZERO,
-        this.counting ? i32.add(this.budget, i32.const(remaining)) : this.budget,
-        this.address.mailbox + MAILBOX.budgetLeft,
-      ),
-    ];
+    const { entry, owed } = this.here();
+    const left = this.counting && owed > 0 ? i32.sub(this.budget, i32.const(owed)) : this.budget;
+    return [this.storePc(entry.pc), i32.store(ZERO, left, this.mailbox('budgetLeft'))];
   }
 
-  /**
-   * The trap is the step; the rest of the block is given back. If it is none, the instruction was
-   * not even begun, and the hart has to look.
-   */
+  /** The trap is the step. If it is none, the instruction was not begun, and the hart looks. */
   onTrap(): readonly Stmt[] {
     const restart = i32.load(ZERO, this.mailbox('restart'));
-    const unused = i32.add(i32.const(this.here().remaining - 1), restart);
+    const steps = i32.sub(i32.const(this.here().owed + 1), restart);
     return [
-      ...(this.counting ? [set(this.budget, i32.add(this.budget, unused))] : []),
+      ...(this.counting ? [set(this.budget, i32.sub(this.budget, steps))] : []),
       set(this.result, restart),
       br(this.exit),
     ];
   }
 
   onLeave(): readonly Stmt[] {
-    const { entry, remaining } = this.here();
+    const { entry, owed } = this.here();
     return [
-      ...this.giveBack(remaining - 1),
+      ...this.settle(owed + 1),
       this.storePc(BigInt.asUintN(64, entry.pc + BigInt(entry.decoded.bytes))),
       set(this.result, i32.const(REGION_RECHECK)),
       br(this.exit),
@@ -141,9 +131,9 @@ export class RegionFrame implements AccessFrame {
 
   /** Leaves before the instruction, for the interpreter to execute it. */
   bypass(): readonly Stmt[] {
-    const { entry, remaining } = this.here();
+    const { entry, owed } = this.here();
     return [
-      ...this.giveBack(remaining),
+      ...this.settle(owed),
       this.storePc(entry.pc),
       set(this.result, i32.const(REGION_BYPASS)),
       br(this.exit),
@@ -162,8 +152,10 @@ export class RegionFrame implements AccessFrame {
     return i64.store(ZERO, i64.const(pc), this.address.hart + hartOffset('pc'));
   }
 
-  private giveBack(steps: number): readonly Stmt[] {
-    return this.counting ? [set(this.budget, i32.add(this.budget, i32.const(steps)))] : [];
+  /** Lowers the budget by steps that were done. */
+  settle(steps: number): readonly Stmt[] {
+    if (!this.counting || steps === 0) return [];
+    return [set(this.budget, i32.sub(this.budget, i32.const(steps)))];
   }
 
   /** x0 reads as zero. */

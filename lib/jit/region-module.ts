@@ -7,8 +7,8 @@
  *             an entry of this very region comes back here with registers still in locals
  *   exit:     registers back to memory
  *
- * The budget is lowered by whole blocks at their start and checked at checkpoints against the
- * longest path to the next one, so that no path can overrun it; the interpreter does the rest.
+ * The budget is checked at checkpoints against the longest path to the next one, so that no path
+ * can overrun it; the interpreter does the rest. Where it is lowered, `step-counts.ts` tells.
  */
 
 import { present } from '../base/assert.js';
@@ -41,7 +41,8 @@ import { calleesOf } from './callees.js';
 import type { Block, Region } from './region.js';
 import { nativeFloat } from './float-path.js';
 import { RegionBinding, RegionFrame } from './region-frame.js';
-import { longestPaths, structureRegion, type Node } from './structure.js';
+import { longestPaths, owedSteps } from './step-counts.js';
+import { structureRegion, type Node } from './structure.js';
 
 export const REGION_FUNCTION: FunctionSignature = {
   name: 'region',
@@ -80,11 +81,9 @@ export function compileRegion(
 ): CompiledRegion {
   const structure = structureRegion(region);
   const budgets = longestPaths(region, structure.checkpoints);
-  const emitter = new RegionEmitter(
-    region,
-    new RegionFrame(options.addresses, options.counting),
-    budgets,
-  );
+  const owed = owedSteps(region, structure.checkpoints);
+  const frame = new RegionFrame(options.addresses, options.counting);
+  const emitter = new RegionEmitter(region, frame, { budgets, owed });
   const body = emitter.build(structure.nodes, options);
   const module = new ModuleBuilder(options.memory);
   const callees = calleesOf(region);
@@ -101,18 +100,24 @@ export function compileRegion(
   };
 }
 
+/** Steps by the pc of a block; see `step-counts.ts`. */
+interface StepCounts {
+  readonly budgets: ReadonlyMap<bigint, number>;
+  readonly owed: ReadonlyMap<bigint, number>;
+}
+
 class RegionEmitter {
   readonly frame: RegionFrame;
   private readonly region: Region;
-  private readonly budgets: ReadonlyMap<bigint, number>;
+  private readonly counts: StepCounts;
   /** Number of each block for selectors; entries come first. */
   private readonly numbers = new Map<bigint, number>();
   private readonly targets = new Map<bigint, Target>();
   private readonly indirect = label();
 
-  constructor(region: Region, frame: RegionFrame, budgets: ReadonlyMap<bigint, number>) {
+  constructor(region: Region, frame: RegionFrame, counts: StepCounts) {
     this.region = region;
-    this.budgets = budgets;
+    this.counts = counts;
     this.frame = frame;
     for (const pc of [...region.entries, ...region.blocks.keys()]) {
       if (!this.numbers.has(pc)) this.numbers.set(pc, this.numbers.size);
@@ -210,13 +215,13 @@ class RegionEmitter {
 
   private block(blockOfCode: Block): readonly Stmt[] {
     const { frame } = this;
-    const count = blockOfCode.instructions.length;
+    const owed = this.owedAt(blockOfCode.pc);
     frame.beginBlock();
-    const statements: Stmt[] = frame.counting ? this.count(blockOfCode) : [];
+    const statements: Stmt[] = frame.counting ? this.check(blockOfCode.pc) : [];
     for (const [index, entry] of blockOfCode.instructions.entries()) {
       const { instruction, rd } = entry.decoded;
       if (instruction.pure && rd === 0) continue;
-      frame.moveTo({ entry, remaining: count - index });
+      frame.moveTo({ entry, owed: owed + index });
       const exact = (): readonly Stmt[] =>
         expand(new RegionBinding(frame, entry), instruction.semantics);
       statements.push(...(nativeFloat(frame, entry, exact) ?? exact()));
@@ -225,48 +230,47 @@ class RegionEmitter {
     return statements;
   }
 
-  /** Lowers the budget by a block; at a checkpoint it must last until the next one. */
-  private count(blockOfCode: Block): Stmt[] {
+  private owedAt(pc: bigint): number {
+    return present(this.counts.owed.get(pc), 'steps that a block is owed');
+  }
+
+  /** At a checkpoint the budget must last until the next one. */
+  private check(pc: bigint): Stmt[] {
     const { frame } = this;
-    const steps = blockOfCode.instructions.length;
-    const statements: Stmt[] = [];
-    const needed = this.budgets.get(blockOfCode.pc);
-    if (needed !== undefined) {
-      statements.push(
-        unlikely(i32.ltS(frame.budget, i32.const(needed)), [
-          frame.storePc(blockOfCode.pc),
-          br(frame.exit),
-        ]),
-      );
-    }
-    if (steps > 0) statements.push(set(frame.budget, i32.sub(frame.budget, i32.const(steps))));
-    return statements;
+    const needed = this.counts.budgets.get(pc);
+    if (needed === undefined) return [];
+    const isShort = i32.ltS(frame.budget, i32.const(needed));
+    return [unlikely(isShort, [frame.storePc(pc), br(frame.exit)])];
   }
 
   private terminate(blockOfCode: Block): readonly Stmt[] {
-    const { end } = blockOfCode;
+    const { end, instructions } = blockOfCode;
+    const owed = this.owedAt(blockOfCode.pc) + instructions.length;
     switch (end.kind) {
       case 'indirect':
-        return [br(this.indirect)];
+        return [...this.frame.settle(owed), br(this.indirect)];
       case 'jump':
       case 'fall':
-        return this.goTo(end.target);
+        return this.goTo(end.target, owed);
       case 'branch': {
-        const last = present(blockOfCode.instructions.at(-1), 'branch of a block');
+        const last = present(instructions.at(-1), 'branch of a block');
         const condition = conditionOf(last.decoded.instruction.semantics);
         const binding = new RegionBinding(this.frame, last);
-        return [bound(binding, [when(condition, this.goTo(end.taken))]), ...this.goTo(end.next)];
+        const taken = this.goTo(end.taken, owed);
+        return [bound(binding, [when(condition, taken)]), ...this.goTo(end.next, owed)];
       }
     }
   }
 
-  /** Control to the block at `pc`, or out of the region. */
-  private goTo(pc: bigint): readonly Stmt[] {
+  /** Control to the block at `pc`, or out of the region, with so many steps owed. */
+  private goTo(pc: bigint, owed: number): readonly Stmt[] {
     const { frame } = this;
-    if (!this.region.blocks.has(pc)) return [frame.storePc(pc), br(frame.exit)];
+    if (!this.region.blocks.has(pc)) {
+      return [...frame.settle(owed), frame.storePc(pc), br(frame.exit)];
+    }
     const target = present(this.targets.get(pc), 'target of a branch');
     const choose = target.shared ? [set(frame.selector, i32.const(this.numberOf(pc)))] : [];
-    return [...choose, br(target.label)];
+    return [...frame.settle(owed - this.owedAt(pc)), ...choose, br(target.label)];
   }
 
   /** An entry of this region is reached by the selector; anything else leaves. */

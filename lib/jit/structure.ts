@@ -126,27 +126,3 @@ function components(
   }
   return result.reverse();
 }
-
-/**
- * For every checkpoint the most steps that may pass before the next one: the longest path, in
- * instructions, through blocks that are not checkpoints.
- */
-export function longestPaths(
-  region: Region,
-  checkpoints: ReadonlySet<bigint>,
-): ReadonlyMap<bigint, number> {
-  const memo = new Map<bigint, number>();
-  const beyond = (pc: bigint): number => {
-    if (checkpoints.has(pc)) return 0;
-    const known = memo.get(pc);
-    if (known !== undefined) return known;
-    const length = through(pc);
-    memo.set(pc, length);
-    return length;
-  };
-  const through = (pc: bigint): number => {
-    const block = present(region.blocks.get(pc), 'block');
-    return block.instructions.length + Math.max(0, ...successors(block, region).map(beyond));
-  };
-  return new Map([...checkpoints].map((pc) => [pc, through(pc)]));
-}

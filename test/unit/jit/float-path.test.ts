@@ -247,7 +247,7 @@ test('the usual operations are done in place', (t) => {
     if (decoded === null) throw new Error(`${row.name} is not decoded`);
     const entry = { pc: 0n, decoded };
     const frame = new RegionFrame(NOWHERE);
-    frame.moveTo({ entry, remaining: 1 });
+    frame.moveTo({ entry, owed: 0 });
     return nativeFloat(frame, entry, () => []) !== null;
   }).map(({ name }) => name);
   t.log(inPlace.join(' '));
