@@ -53,6 +53,7 @@ uint64_t bench_run(void)
 	struct node *root = NULL;
 	for (long i = 0; i < KEYS; i++) {
 		nodes[i].key = next_random(&state);
+		nodes[i].low = nodes[i].high = NULL;
 		root = insert(root, &nodes[i]);
 	}
 	for (long i = 0; i < 4000000; i++) {

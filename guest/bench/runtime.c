@@ -64,8 +64,10 @@ static void power_off(uint32_t code)
 
 void bench_main(void)
 {
+	uint64_t sum = 0;
 	uint64_t before = instructions();
-	uint64_t sum = bench_run();
+	for (int run = 0; run < BENCH_RUNS; run++)
+		sum = mix(sum, bench_run());
 	uint64_t after = instructions();
 	put_text(bench_name);
 	put(' ');
