@@ -43,6 +43,7 @@ import { nativeFloat } from './float-path.js';
 import { RegionBinding, RegionFrame } from './region-frame.js';
 import { longestPaths, owedSteps } from './step-counts.js';
 import { structureRegion, type Node } from './structure.js';
+import { unrollLoops } from './unroll.js';
 
 export const REGION_FUNCTION: FunctionSignature = {
   name: 'region',
@@ -68,7 +69,7 @@ interface Target {
 }
 
 export function compileRegion(
-  region: Region,
+  source: Region,
   options: {
     readonly addresses: FrameAddresses;
     readonly memory: MemoryLimits;
@@ -79,7 +80,9 @@ export function compileRegion(
     readonly counting: boolean;
   },
 ): CompiledRegion {
-  const structure = structureRegion(region);
+  const rolled = structureRegion(source);
+  const region = unrollLoops(source, rolled.nodes);
+  const structure = region === source ? rolled : structureRegion(region);
   const budgets = longestPaths(region, structure.checkpoints);
   const owed = owedSteps(region, structure.checkpoints);
   const frame = new RegionFrame(options.addresses, options.counting);
@@ -88,6 +91,7 @@ export function compileRegion(
   const module = new ModuleBuilder(options.memory);
   const callees = calleesOf(region);
   for (const callee of callees) module.importFunction(callee);
+  module.relayImports();
   const globals = emitter.frame.usesFlags ? [FLAGS_GLOBAL] : [];
   for (const name of globals) module.importGlobal(name, 'i32');
   module.define(REGION_FUNCTION, [emitter.frame.selector], body, { exported: true });

@@ -6,7 +6,16 @@
  */
 
 import { FunctionEmitter, type FunctionBody, type Resolver } from './emit.js';
-import type { FunctionSignature, Local, Stmt, ValueType } from './ir.js';
+import {
+  call,
+  callVoid,
+  local,
+  ret,
+  type FunctionSignature,
+  type Local,
+  type Stmt,
+  type ValueType,
+} from './ir.js';
 import { Writer } from './writer.js';
 
 const TYPE_CODE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c };
@@ -62,6 +71,23 @@ export class ModuleBuilder implements Resolver {
     if (this.defined.length > 0) throw new Error('wasm module: imports must come first');
     this.claim(signature, this.imports.length);
     this.imports.push(signature);
+  }
+
+  /**
+   * Lets every import so far be called through a function of this module. A call of an import needs
+   * its entry of the instance, which V8 fetches at the start of the caller and keeps in registers
+   * all the way; a call within the module needs nothing.
+   */
+  relayImports(): void {
+    for (const [index, signature] of this.imports.entries()) {
+      const direct = { ...signature, name: `import ${signature.name}` };
+      this.functions.delete(signature.name);
+      this.claim(direct, index);
+      const params = signature.params.map((type) => local(type));
+      const { result } = signature;
+      const body = result === null ? callVoid(direct, params) : ret(call(result, direct, params));
+      this.define(signature, params, [body]);
+    }
   }
 
   /** Defines a function; `params` are the locals that its body uses for the parameters. */

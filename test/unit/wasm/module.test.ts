@@ -10,6 +10,7 @@ import {
   brIf,
   call,
   callIndirect,
+  callVoid,
   global,
   label,
   local,
@@ -214,4 +215,22 @@ test('imports after definitions, and two functions of one name, are refused', (t
   t.throws(() => module.define({ name: 'f', params: [], result: null }, [], []), {
     message: /twice/,
   });
+});
+
+test('an import that is relayed is called with the same arguments and results', (t) => {
+  const module = new ModuleBuilder({ initialPages: 1, maximumPages: 1 });
+  const sum: FunctionSignature = { name: 'sum', params: ['i32', 'i32'], result: 'i32' };
+  const note: FunctionSignature = { name: 'note', params: ['i32'], result: null };
+  const run: FunctionSignature = { name: 'run', params: ['i32'], result: 'i32' };
+  module.importFunction(sum);
+  module.importFunction(note);
+  module.relayImports();
+  const value = local('i32');
+  const body = [callVoid(note, [value]), ret(call('i32', sum, [value, i32.const(5)]))];
+  module.define(run, [value], body, { exported: true });
+  const noted: number[] = [];
+  const env = { sum: (a: number, b: number) => a - b, note: (a: number) => noted.push(a) };
+  const exported = instance(module.finish(), env)['run'] as (value: number) => number;
+  t.is(exported(12), 7);
+  t.deepEqual(noted, [12]);
 });
