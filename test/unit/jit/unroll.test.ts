@@ -69,7 +69,7 @@ for (const [name, source] of Object.entries({ LOOP, BRANCHY, NESTED })) {
     const { rolled, region } = unrolled(source);
     const before = structureRegion(rolled).checkpoints;
     const { checkpoints } = structureRegion(region);
-    t.deepEqual([...checkpoints].toSorted(), [...before].toSorted());
+    t.deepEqual(new Set(checkpoints), new Set(before));
     t.true(region.blocks.size > rolled.blocks.size);
     t.is(region.instructionCount, rolled.instructionCount, 'the guest has no more code');
   });
