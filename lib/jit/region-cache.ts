@@ -31,6 +31,7 @@ import {
 import { RegionPages, type MappedPage } from './region-pages.js';
 import { RegionSource } from './region-source.js';
 import { discoverRegion, type Region } from './region.js';
+import { hasLoopsToRepeat } from './unroll.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
 declare const WebAssembly: {
@@ -45,12 +46,20 @@ declare const WebAssembly: {
 export const REGIONS_MAX = 4096;
 /** Times that a region was found at another address than compiled for, before it is dropped. */
 const MISFITS_MAX = 64;
+/**
+ * Times that a slice ended in a region, after which its loops are worth repeating: by then it took
+ * some milliseconds of the guest's time, as much as compiling takes.
+ */
+const SAMPLES_TO_REPEAT = 32;
+
 interface LiveRegion {
+  readonly start: bigint;
   readonly functionIndex: number;
   readonly pages: readonly MappedPage[];
   readonly entries: readonly { readonly number: number; readonly slot: number }[];
   readonly moduleBytes: number;
   misfits: number;
+  samples: number;
 }
 
 export class RegionCache implements RegionCompiler, RegionControl {
@@ -85,20 +94,39 @@ export class RegionCache implements RegionCompiler, RegionControl {
   hot(slot: number): void {
     const { view } = this.hart.memory;
     if ((view.getUint8(slot) & 0xff) === OP_COMPILED) return;
+    this.timed(() => {
+      const pages: MappedPage[] = [];
+      const region = this.discover(this.pc(), pages);
+      if (region !== null && this.makeRoom(region, pages)) this.install(region, pages, false);
+    });
+  }
+
+  sample(): void {
+    const pc = this.pc();
+    const page = this.source.pageOf(pc, []);
+    const live = page === null ? null : this.pages.at(page.ramPage, Number(pc & 0xfffn) >> 1);
+    if (live === null || ++live.samples !== SAMPLES_TO_REPEAT) return;
+    if (!live.pages.every((mapped) => this.source.isMapped(mapped))) return;
+    this.timed(() => {
+      const pages: MappedPage[] = [];
+      const region = this.discover(live.start, pages);
+      if (region === null || !hasLoopsToRepeat(region)) return;
+      this.drop(live);
+      if (this.makeRoom(region, pages)) this.install(region, pages, true);
+    });
+  }
+
+  private timed(compile: () => void): void {
     const begunNs = this.observer.monotonicNs();
-    this.compile();
+    compile();
     this.statistics.compileNs += this.observer.monotonicNs() - begunNs;
     this.observer.changed(this.statistics);
   }
 
-  private compile(): void {
-    const pages: MappedPage[] = [];
-    const region = discoverRegion(this.pc(), (pc) => this.source.decode(pc, pages), {
+  private discover(start: bigint, pages: MappedPage[]): Region | null {
+    return discoverRegion(start, (pc) => this.source.decode(pc, pages), {
       jumpTargets: () => pages.flatMap((page) => this.source.jumpTargets(page)),
     });
-    if (region === null) return;
-    if (!this.makeRoom(region, pages)) return;
-    this.install(region, pages);
   }
 
   validate(entry: number): boolean {
@@ -161,7 +189,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
     return true;
   }
 
-  private install(region: Region, pages: readonly MappedPage[]): void {
+  private install(region: Region, pages: readonly MappedPage[], repeatLoops: boolean): void {
     const functionIndex = this.claimFunction();
     const compiled = compileRegion(region, {
       addresses: this.hart.addresses,
@@ -169,6 +197,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
       jumpCache: this.hart.addresses.jumpCache,
       functionIndex,
       counting: this.counting,
+      repeatLoops,
     });
     const env: Record<string, unknown> = { memory: this.hart.callees['memory'] };
     for (const name of compiled.imports) env[name] = this.hart.callees[name];
@@ -176,7 +205,12 @@ export class RegionCache implements RegionCompiler, RegionControl {
     this.hart.table.set(functionIndex, instance.exports[REGION_FUNCTION.name]);
     const entries: { number: number; slot: number }[] = [];
     const moduleBytes = compiled.bytes.length;
-    const live: LiveRegion = { functionIndex, pages, entries, moduleBytes, misfits: 0 };
+    const { start } = region;
+    const samples = repeatLoops ? SAMPLES_TO_REPEAT : 0;
+    const live: LiveRegion = {
+      ...{ start, functionIndex, pages, entries, moduleBytes },
+      ...{ misfits: 0, samples },
+    };
     for (const [selector, pc] of region.entries.entries()) {
       const place = this.placeEntry(pc, pages);
       if (place === null) continue;

@@ -78,10 +78,12 @@ export function compileRegion(
     readonly functionIndex: number;
     /** False leaves out the budget. */
     readonly counting: boolean;
+    /** Whether small loops are repeated: more code, which counts less often. */
+    readonly repeatLoops: boolean;
   },
 ): CompiledRegion {
   const rolled = structureRegion(source);
-  const region = unrollLoops(source, rolled.nodes);
+  const region = options.repeatLoops ? unrollLoops(source, rolled.nodes) : source;
   const structure = region === source ? rolled : structureRegion(region);
   const budgets = longestPaths(region, structure.checkpoints);
   const owed = owedSteps(region, structure.checkpoints);

@@ -70,6 +70,14 @@ export class RegionPages<R extends { readonly pages: readonly MappedPage[] }> {
     return this.coverage.has(pageNumber(low, high));
   }
 
+  /** A region that has code at a halfword of a page, or null. */
+  at(ramPage: number, halfword: number): R | null {
+    for (const [region, bits] of this.records.get(ramPage)?.regions ?? []) {
+      if (touches(bits, halfword, halfword)) return region;
+    }
+    return null;
+  }
+
   /** Whether the code of a page may be compiled now; asked once for each attempt. */
   admits(ramPage: number): boolean {
     const record = this.records.get(ramPage);

@@ -48,6 +48,9 @@ export interface HartPorts {
   readonly ownership: OwnershipPort | null;
 }
 
+/** A stretch of as many steps is worth a look at where it ended. */
+const SAMPLED_STEPS = 50_000;
+
 /**
  * Why `run` returned before its limit, or `limit`. `restart`: a page could not be had just now, and
  * the instruction that needs it is still to be executed.
@@ -191,11 +194,15 @@ export class Hart extends HartView {
   run(limit: bigint): HartExit {
     const last = Number(limit);
     assert(Number.isSafeInteger(last), `limit ${limit} is beyond 2^53 steps`);
+    const begun = Number(this.get('step'));
     for (;;) {
       const step = Number(this.get('step'));
       assert(step <= last, `hart is at step ${step}, beyond ${limit}`);
       if (this.ports.mustReturn()) return 'must-return';
-      if (step === last) return 'limit';
+      if (step === last) {
+        if (last - begun >= SAMPLED_STEPS) this.compiler?.sample();
+        return 'limit';
+      }
       const work = this.ports.work();
       if (work === 'later') return 'restart';
       const busy = work === 'done';

@@ -14,6 +14,8 @@ import type { FrameAddresses } from './semantics/access-frame.js';
 export interface RegionCompiler {
   /** The jump target at pc, whose slot is at `slot`, was met often. */
   hot(slot: number): void;
+  /** The guest is at pc at the end of a long stretch: the sample of a profile. */
+  sample(): void;
   /** Whether an entry may be used at pc under the present mapping; notes it for the epoch. */
   validate(entry: number): boolean;
   /** A store to halfwords `first` to `last` of a RAM page. */

@@ -6,10 +6,11 @@
 
 import test from 'ava';
 import { present } from '../../../lib/base/assert.js';
-import type { RegionStatistics } from '../../../lib/jit/region-observer.js';
+import { UNOBSERVED, type RegionStatistics } from '../../../lib/jit/region-observer.js';
 import { DEFAULT_RATE } from '../../../lib/machine/config.js';
 import { createRiscvMachine } from '../../../lib/machine/riscv-machine.js';
 import { REGIONS_MAX } from '../../../lib/jit/region-cache.js';
+import { assemble } from '../../support/assembler.js';
 import { complaintsOf, runGenerating } from '../../support/code-cache-run.js';
 import { Guest } from '../../support/program.js';
 import { advance, loadMixed } from '../../support/program-mixed.js';
@@ -85,6 +86,24 @@ test('an observer sees every region, and the counts of those that are left', (t)
   const quiet = loadMixed(new Guest(compiledAfter(2)));
   advance(quiet, 100_000n);
   t.is(quiet.fingerprint(), guest.fingerprint());
+});
+
+test('a loop in which the guest is found again and again is repeated, to the same state', (t) => {
+  const source =
+    'li s1,2000000\nagain:\n  addi a0,a0,3\n  addi s1,s1,-1\n  bnez s1,again\nend:\n  j end';
+  const sizes: number[] = [];
+  const compiled = new Guest(compiledAfter(2), {
+    ...UNOBSERVED,
+    compiled: ({ bytes }) => sizes.push(bytes.length),
+  }).program(assemble(source));
+  const interpreted = new Guest(INTERPRETED).program(assemble(source));
+  for (let stretch = 0; stretch < 60; stretch++) {
+    compiled.run(100_000);
+    interpreted.run(100_000);
+    t.is(compiled.get('a0'), interpreted.get('a0'));
+  }
+  t.is(compiled.fingerprint(), interpreted.fingerprint());
+  t.true(Math.max(...sizes) > (sizes[0] ?? 0), 'compiled again, with more code');
 });
 
 test('compiled code is bounded over a guest that generates code without end', (t) => {

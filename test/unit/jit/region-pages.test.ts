@@ -31,6 +31,14 @@ test('stores to the code of a region touch it, stores beside it do not', (t) => 
   t.deepEqual(kept.store(8, 0, 2047), { lost: [], inUse: false }, 'another page');
 });
 
+test('a region is found by any halfword of its code', (t) => {
+  const { kept, live } = inUse();
+  t.is(kept.at(7, 0), live);
+  t.is(kept.at(7, 2), null);
+  t.is(kept.at(7, 5), live);
+  t.is(kept.at(8, 0), null);
+});
+
 test('a region is told of by every virtual page, until it is removed', (t) => {
   const { kept, live } = inUse([PAGE, ALIAS]);
   t.true(kept.covers({ low: 0x8000_0123 | 0, high: 0 }));
