@@ -24,8 +24,8 @@ type Variant = keyof typeof VARIANTS;
 const NAMES = Object.keys(VARIANTS) as Variant[];
 
 const ITERATIONS: Readonly<Record<HartProgram, number>> = {
-  partition: 600_000_000,
-  shared: 400_000_000,
+  partition: 2_400_000_000,
+  shared: 1_600_000_000,
 };
 
 /** The promises: one hart's time over two in parallel, and turns' over in parallel. */

@@ -24,10 +24,11 @@ import type { Settlement } from './settlement.js';
 import { DEVICE_PAGE, NO_PAGE, type SharedOwnership } from './shared-ownership.js';
 import { CALL, FAILURE, MODE, WORD, type SharedWords } from './shared-words.js';
 import type { Standstill } from './standstill.js';
-import { TurnPolicy } from './turn-policy.js';
+import { stepsForSteal, TurnPolicy } from './turn-policy.js';
 
-/** Of one hart alone: some hundred microseconds. */
-const TURN_STEPS = 50_000;
+/** A turn of one hart alone is a sixteenth of a run, since it costs two wake-ups of threads. */
+const TURNS_IN_A_RUN = 16;
+const SHORTEST_TURN_STEPS = 50_000;
 
 /** `reached`: a hart stands at its limit; for a replay, every hart does. */
 export type ParallelExit = 'reached' | 'parked' | 'must-return';
@@ -85,9 +86,9 @@ export class ParallelSchedule {
       const own = half === 0 ? rest : parked ? half : 2 * half;
       words.limits[memory.hart] = (words.steps[memory.hart] ?? 0) + own;
     }
-    const before = sum(words.steps);
+    words.begin(stepsForSteal(Number(steps)));
     const exit = this.run(MODE.record);
-    this.policy.note(sum(words.steps) - before, words.load(WORD.steals));
+    this.policy.note(words.parallelRun());
     return exit;
   }
 
@@ -103,7 +104,8 @@ export class ParallelSchedule {
     }
     const hart = this.lastTurn;
     words.limits.set(words.steps);
-    words.limits[hart] = (words.steps[hart] ?? 0) + Math.min(Number(steps), TURN_STEPS);
+    const turn = Math.max(SHORTEST_TURN_STEPS, Math.floor(Number(steps) / TURNS_IN_A_RUN));
+    words.limits[hart] = (words.steps[hart] ?? 0) + Math.min(Number(steps), turn);
     return this.run(MODE.solo);
   }
 
@@ -297,8 +299,4 @@ export class ParallelSchedule {
       { hart, step: BigInt(step), page },
     );
   }
-}
-
-function sum(values: Float64Array): number {
-  return values.reduce((total, value) => total + value, 0);
 }

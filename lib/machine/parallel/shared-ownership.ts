@@ -18,6 +18,7 @@ import { joinPage, takePage } from './page-owners.js';
 import type { Settlement } from './settlement.js';
 import { FAILURE, MODE, WORD, type SharedWords } from './shared-words.js';
 import type { Standstill } from './standstill.js';
+import { isThrashing } from './turn-policy.js';
 
 /** Pseudo-pages of the log, behind those of RAM: the devices, and nothing but a settlement. */
 export const DEVICE_PAGE = 0;
@@ -102,7 +103,7 @@ export class SharedOwnership implements OwnershipPort {
   /** Makes all stand and settles; then `act`, unless an interrupt comes first. */
   withAllStanding(page: number, isWrite: boolean, act: () => void): void {
     const { words, hart, standstill, settlement } = this.parts;
-    if (!words.hasRoomForSteals(1)) {
+    if (!words.hasRoomForSteals(1) || isThrashing(words.parallelRun())) {
       this.endRun();
       throw RESTART;
     }

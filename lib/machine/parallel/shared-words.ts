@@ -7,6 +7,7 @@
  * that order them.
  */
 
+import type { ParallelRun } from './turn-policy.js';
 import type { DerivedRegion, MemoryLayout } from '../../memory/layout.js';
 import { MAX_HARTS } from '../config.js';
 
@@ -74,7 +75,7 @@ const MAX_MESSAGE = 1024;
 /** hart, page, mode, byDevice, then the step of each hart. */
 const STEAL_NUMBERS = 4 + MAX_HARTS;
 
-const NUMBERS = 2 * MAX_HARTS + MAX_STEALS * STEAL_NUMBERS + MAX_HARTS * MAX_INTERRUPTS * 2;
+const NUMBERS = 2 * MAX_HARTS + 2 + MAX_STEALS * STEAL_NUMBERS + MAX_HARTS * MAX_INTERRUPTS * 2;
 /** Time compare values, address and value of a call. */
 const LONGS = MAX_HARTS + 2;
 
@@ -101,6 +102,8 @@ export class SharedWords {
   readonly timeCompares: BigUint64Array;
   /** Physical address and value of a device access. */
   readonly call: BigUint64Array;
+  /** Steps of all harts together when this run began, and those that a steal has to bring. */
+  private readonly begun: Float64Array;
   private readonly losses: Int32Array;
   private readonly steals: Float64Array;
   private readonly interrupts: Float64Array;
@@ -116,13 +119,31 @@ export class SharedWords {
     const numbers = new Float64Array(buffer, layout.offsetOf('shared-numbers'), NUMBERS);
     this.steps = numbers.subarray(0, MAX_HARTS);
     this.limits = numbers.subarray(MAX_HARTS, 2 * MAX_HARTS);
-    const ofSteals = 2 * MAX_HARTS + MAX_STEALS * STEAL_NUMBERS;
-    this.steals = numbers.subarray(2 * MAX_HARTS, ofSteals);
-    this.interrupts = numbers.subarray(ofSteals);
+    this.begun = numbers.subarray(2 * MAX_HARTS, 2 * MAX_HARTS + 2);
+    const firstSteal = 2 * MAX_HARTS + 2;
+    const afterSteals = firstSteal + MAX_STEALS * STEAL_NUMBERS;
+    this.steals = numbers.subarray(firstSteal, afterSteals);
+    this.interrupts = numbers.subarray(afterSteals);
     const longs = new BigUint64Array(buffer, layout.offsetOf('shared-longs'), LONGS);
     this.timeCompares = longs.subarray(0, MAX_HARTS);
     this.call = longs.subarray(MAX_HARTS);
     this.message = new Uint16Array(buffer, layout.offsetOf('shared-message'), MAX_MESSAGE);
+  }
+
+  /** A run begins: all stand. */
+  begin(stepsForSteal: number): void {
+    this.begun.set([this.stepsOfAll(), stepsForSteal]);
+  }
+
+  /** What this run came to, as far as harts have told their steps. */
+  parallelRun(): ParallelRun {
+    const [before = 0, stepsForSteal = 0] = this.begun;
+    const steps = this.stepsOfAll() - before;
+    return { steps, steals: this.load(WORD.steals), stepsForSteal };
+  }
+
+  private stepsOfAll(): number {
+    return this.steps.reduce((sum, step) => sum + step, 0);
   }
 
   load(word: number): number {
