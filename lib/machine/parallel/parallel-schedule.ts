@@ -29,6 +29,8 @@ import { stepsForSteal, TurnPolicy } from './turn-policy.js';
 /** A turn of one hart alone is a sixteenth of a run, since it costs two wake-ups of threads. */
 const TURNS_IN_A_RUN = 16;
 const SHORTEST_TURN_STEPS = 50_000;
+/** A hart whose thread the host let none of so many runs have gets a turn, which all wait for. */
+const IDLE_RUNS_MAX = 100;
 
 /** `reached`: a hart stands at its limit; for a replay, every hart does. */
 export type ParallelExit = 'reached' | 'parked' | 'must-return';
@@ -52,6 +54,8 @@ export class ParallelSchedule {
   private readonly runner: HartRunner;
   private readonly policy = new TurnPolicy();
   private lastTurn = 0;
+  /** By hart: runs together, one after the other, in which it did not move though it could. */
+  private readonly idleRuns: number[] = [];
 
   /** All stand from the beginning. */
   constructor(parts: ScheduleParts) {
@@ -69,7 +73,10 @@ export class ParallelSchedule {
    * reason. Never more than `steps` together.
    */
   runFor(steps: bigint): ParallelExit {
-    const exit = this.policy.isTurn() ? this.runTurn(steps) : this.runTogether(steps);
+    const starved = this.idleRuns.findIndex((runs) => runs >= IDLE_RUNS_MAX);
+    let exit: ParallelExit;
+    if (starved >= 0) exit = this.runAlone(starved, steps);
+    else exit = this.policy.isTurn() ? this.runTurn(steps) : this.runTogether(steps);
     this.settleHorizon();
     return exit;
   }
@@ -87,22 +94,31 @@ export class ParallelSchedule {
       words.limits[memory.hart] = (words.steps[memory.hart] ?? 0) + own;
     }
     words.begin(stepsForSteal(Number(steps)));
+    const before = Array.from(words.steps);
     const exit = this.run(MODE.record);
+    for (const { memory, parked } of harts) {
+      const isIdle = !parked && words.steps[memory.hart] === before[memory.hart];
+      this.idleRuns[memory.hart] = isIdle ? (this.idleRuns[memory.hart] ?? 0) + 1 : 0;
+    }
     this.policy.note(words.parallelRun());
     return exit;
   }
 
   /** One hart runs while the others stand; the next time it is another one's turn. */
   private runTurn(steps: bigint): ParallelExit {
-    const { words, settlement } = this.parts;
-    const { harts } = settlement;
+    const { harts } = this.parts.settlement;
     for (let distance = 1; distance <= harts.length; distance++) {
       const next = (this.lastTurn + distance) % harts.length;
       if (present(harts[next], 'next hart').parked) continue;
       this.lastTurn = next;
       break;
     }
-    const hart = this.lastTurn;
+    return this.runAlone(this.lastTurn, steps);
+  }
+
+  private runAlone(hart: number, steps: bigint): ParallelExit {
+    const { words } = this.parts;
+    this.idleRuns[hart] = 0;
     words.limits.set(words.steps);
     const turn = Math.max(SHORTEST_TURN_STEPS, Math.floor(Number(steps) / TURNS_IN_A_RUN));
     words.limits[hart] = (words.steps[hart] ?? 0) + Math.min(Number(steps), turn);

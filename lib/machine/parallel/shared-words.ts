@@ -238,7 +238,10 @@ export class SharedWords {
     });
   }
 
-  /** The first failure stands; harts that stand do not go on after it. */
+  /**
+   * The first failure stands; harts that stand do not go on after it. A hart that fails by an
+   * exception is never waited for again, and gives back what it holds.
+   */
   fail(failure: number, hart: number, details: { page?: number; message?: string }): void {
     const { ints, message } = this;
     const text = (details.message ?? '').slice(0, MAX_MESSAGE);
@@ -247,6 +250,12 @@ export class SharedWords {
     this.store(WORD.failedHart, hart);
     this.store(WORD.failedPage, details.page ?? 0);
     Atomics.compareExchange(ints, WORD.failure, FAILURE.none, failure);
+    if (failure === FAILURE.exception) {
+      this.store(WORD.stands + hart, 1);
+      if (Atomics.compareExchange(ints, WORD.lock, hart + 1, 0) === hart + 1) {
+        this.store(WORD.wanted, 0);
+      }
+    }
     this.ringAll();
   }
 

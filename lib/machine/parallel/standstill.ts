@@ -15,16 +15,23 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { LockstepError } from '../../base/error.js';
 import { WORD, type SharedWords } from './shared-words.js';
 
 /** How a thread sleeps; the zone has no word for it. */
 export interface WaitPort {
-  /** Returns when `ints[index]` is no more `value` and was notified, or earlier. */
+  /** Returns when `ints[index]` is notified or not `value`, or after a tenth of a second. */
   wait(ints: Int32Array<ArrayBufferLike>, index: number, value: number): void;
 }
 
 /** Looks at a condition before a thread goes to sleep: some ten microseconds. */
 const SPINS = 2000;
+/**
+ * Waits in vain, one after the other, after which the thread of a hart is taken for dead: a minute.
+ * A run lasts milliseconds. Waits are counted, not time, so that a process that was stopped as a
+ * whole does not take its threads for dead.
+ */
+const SILENT_WAITS_MAX = 600;
 
 export class Standstill {
   private readonly words: SharedWords;
@@ -51,12 +58,27 @@ export class Standstill {
       this.serve();
       if (isDone()) return;
     }
-    for (;;) {
+    for (let silent = 0; ;) {
       const bell = words.load(WORD.bell + this.hart);
       this.serve();
       if (isDone()) return;
       port.wait(words.ints, WORD.bell + this.hart, bell);
+      silent = words.load(WORD.bell + this.hart) === bell ? silent + 1 : 0;
+      if (silent > SILENT_WAITS_MAX && this.isFirst) this.giveUp();
     }
+  }
+
+  /** Only hart 0 waits within a run alone; others stand as long as nothing is run. */
+  private get isFirst(): boolean {
+    return this.hart === 0;
+  }
+
+  private giveUp(): never {
+    const states = Array.from({ length: this.words.harts }, (_, hart) => {
+      const stands = this.words.load(WORD.stands + hart) !== 0;
+      return `hart ${hart} ${stands ? 'stands' : 'runs'} at step ${this.words.steps[hart] ?? 0}`;
+    });
+    throw new LockstepError('IO', `the thread of a hart does not answer: ${states.join(', ')}`);
   }
 
   tryLock(): boolean {

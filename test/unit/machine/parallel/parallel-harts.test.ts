@@ -6,21 +6,30 @@
 
 import test from 'ava';
 import type { LogEntry } from '../../../../lib/event/event.js';
+import { HART_THREADS } from '../../../../lib/host/hart-threads.js';
+import type { ThreadPort } from '../../../../lib/machine/parallel/hart-thread.js';
 import {
   ending,
   readDouble,
   recordParallel,
   replayParallel,
 } from '../../../support/parallel-guest.js';
-import { INTERPRETER } from '../../../support/program.js';
+import { INTERPRETER, PAGE } from '../../../support/program.js';
 
 const COUNTER = 0x8004_0000;
 const COUNT = 20_000n;
 
+/** All wait for the last one's thread to begin, so that they do share. */
 const counting = (harts: number): string => `
     li s1,${COUNT}
     li s2,${COUNTER}
     li s3,1
+    li s5,${COUNTER + PAGE}
+    li s6,${harts}
+    amoadd.d zero,s3,(s5)
+  wait:
+    ld s4,0(s5)
+    bne s4,s6,wait
   count:
     amoadd.d zero,s3,(s2)
     ld s4,8(s2)
@@ -87,4 +96,28 @@ test.serial('an interrupt from one hart to another arrives, and replays', (t) =>
   const { entries, machine, hash } = recordParallel(program, { harts: 2 });
   t.is(readDouble(machine, COUNTER), 1n);
   t.is(replayParallel(program, entries, { harts: 2 }), hash);
+});
+
+const IDLE_WORK = 'loop:\n  addi a0,a0,1\n  j loop';
+
+test('the thread of a hart that fails ends the machine, with what it said', (t) => {
+  const threads: ThreadPort = {
+    ...HART_THREADS,
+    // There is no such hart in the machine's memory.
+    start: (start) => HART_THREADS.start({ ...start, hart: 7 }),
+  };
+  t.throws(() => recordParallel(IDLE_WORK, { harts: 2, threads }, 1_000), {
+    message: /thread of hart 7: /,
+  });
+});
+
+test('a thread that never answers is taken for dead', (t) => {
+  const threads: ThreadPort = {
+    start: () => undefined,
+    wait: (ints, index, value) => void Atomics.wait(ints, index, value, 1),
+  };
+  t.throws(() => recordParallel(IDLE_WORK, { harts: 2, threads }, 1_000), {
+    code: 'IO',
+    message: /does not answer: hart 0 stands at step \d+, hart 1 stands at step 0/,
+  });
 });
