@@ -4,7 +4,7 @@
  */
 
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -72,6 +72,7 @@ export class Fleet {
 
   /** Kills every node; the folder stays where somebody wants to look at it. */
   async close(keep = false): Promise<void> {
+    if (keep) this.writeJournals();
     await Promise.all(this.nodes.map((node) => node.kill()));
     if (keep) keepTemporaryFolder(this.folder);
     else removeTemporaryFolder(this.folder);
@@ -84,6 +85,14 @@ export class Fleet {
     this.nodes.push(node);
     this.stateDirs.set(node, stateDir);
     return node;
+  }
+
+  /** What the nodes said of themselves, beside their logs: for whoever looks for a fault. */
+  private writeJournals(): void {
+    for (const [index, node] of this.nodes.entries()) {
+      const lines = [...node.journal.map((line) => JSON.stringify(line)), ...node.stderr];
+      writeFileSync(join(this.folder, `node-${index + 1}.journal`), `${lines.join('\n')}\n`);
+    }
   }
 }
 

@@ -179,6 +179,8 @@ export class ParallelSchedule {
   restart(): void {
     const { words, settlement } = this.parts;
     forgetOwners(words);
+    // What devices said of lines before is about another state; the harts' words have their own.
+    words.forgetLines();
     for (const { block, memory } of settlement.harts) {
       words.steps[memory.hart] = Number(block.get(HART_WORD.step));
     }

@@ -222,6 +222,11 @@ export class SharedWords {
     return this.load(WORD.interrupts + hart) < MAX_INTERRUPTS;
   }
 
+  /** Lines that wait to be delivered are not. */
+  forgetLines(): void {
+    for (let hart = 0; hart < this.harts; hart++) this.store(WORD.lineChanges + hart, 0);
+  }
+
   addInterrupt(hart: number, step: number, cause: number): void {
     const count = this.load(WORD.interrupts + hart);
     this.interrupts.set([step, cause], (hart * MAX_INTERRUPTS + count) * 2);

@@ -5,11 +5,13 @@
  */
 
 import test from 'ava';
+import { present } from '../../../../lib/base/assert.js';
 import type { LogEntry } from '../../../../lib/event/event.js';
 import { HART_THREADS } from '../../../../lib/host/hart-threads.js';
 import type { ThreadPort } from '../../../../lib/machine/parallel/hart-thread.js';
 import {
   ending,
+  parallelMachine,
   readDouble,
   recordParallel,
   replayParallel,
@@ -99,6 +101,17 @@ test.serial('an interrupt from one hart to another arrives, and replays', (t) =>
 });
 
 const IDLE_WORK = 'loop:\n  addi a0,a0,1\n  j loop';
+
+test.serial('an interrupt that waits in a snapshot is there after the restore', (t) => {
+  // Interrupts stay off, so that what is pending stays pending.
+  const machine = parallelMachine(IDLE_WORK, { harts: 2 });
+  const place = machine.words().findIndex((_, at) => machine.wordName(at) === 'hart1.mipLines');
+  const words = machine.saveWords();
+  new DataView(words.buffer, words.byteOffset).setBigUint64(place * 8, 8n, true);
+  machine.restore(words, []);
+  present(machine.parallel, 'harts in parallel').reach([1_000n, 1_000n]);
+  t.is(machine.words()[place], 8n);
+});
 
 test('the thread of a hart that fails ends the machine, with what it said', (t) => {
   const threads: ThreadPort = {
