@@ -26,13 +26,13 @@ import {
 import type { Holder } from '../lib/protocol/arbiter.js';
 import { BackupCore } from '../lib/protocol/backup-core.js';
 import type { BackupEffect, BackupInput, HaltCause } from '../lib/protocol/backup-contract.js';
-import type { Takeover } from '../lib/protocol/primary-contract.js';
+import type { Purpose, Takeover } from '../lib/protocol/primary-contract.js';
 import { errorOfCloseReason } from '../lib/rpc/close-reason.js';
 import type { Batch, Heartbeat } from '../lib/rpc/generated/lockstep/v1/replication.js';
 import type { Primary } from '../primary/primary.js';
 import { BackupChannel, type PrimaryMessage } from './channel.js';
 import { becomePrimary, networkPlace } from './promote.js';
-import { readBatch } from './receive.js';
+import { readAccepted, readBatch } from './receive.js';
 import { Replica, type AcceptedBatch } from './replica.js';
 import { ReplicaSlot, type SnapshotMessage } from './replica-slot.js';
 import { BackupMeters, describeBackup } from './status.js';
@@ -45,6 +45,9 @@ export interface BackupOptions {
   readonly spec: MachineSpec;
   /** Where a primary may be found. */
   readonly connect: readonly string[];
+  readonly purpose: Purpose;
+  /** Whether a backup that loses an arbitration follows the winner instead of ending. */
+  readonly rejoins: boolean;
 }
 
 /** How the life of a backup ends, other than by an error. */
@@ -72,8 +75,9 @@ export class Backup implements RoleServices {
     reject: (error: unknown) => void;
   };
 
-  private constructor(options: BackupOptions, replica: Replica) {
-    const { node, connect } = options;
+  private constructor(options: BackupOptions, first: Replica) {
+    const { node, connect, purpose, rejoins } = options;
+    const verifies = purpose === 'verify';
     this.options = options;
     this.slot = new ReplicaSlot(
       {
@@ -81,7 +85,7 @@ export class Backup implements RoleServices {
         storage: node.storage,
         listener: (one) => this.listener(one),
       },
-      replica,
+      first,
     );
     this.settle = { resolve: () => undefined, reject: () => undefined };
     this.done = new Promise((resolve, reject) => {
@@ -92,6 +96,8 @@ export class Backup implements RoleServices {
       addresses: connect,
       position: 0n,
       logEpoch: 0n,
+      purpose,
+      rejoins,
     });
     this.driver = new CoreDriver({
       core: this.core,
@@ -101,17 +107,15 @@ export class Backup implements RoleServices {
     });
     this.channel = new BackupChannel({
       node,
+      verifies,
       digest: () => this.slot.replica.hart.digest,
       chainAt: (seq) => this.slot.replica.tail.hashAt(seq) ?? new Uint8Array(0),
       steps: () => this.slot.replica.hart.progress().steps,
       give: (input) => this.driver.give(input),
       receive: (stream, message, more) => this.receive(stream, message, more),
     });
-    this.meters = new BackupMeters({
-      node,
-      core: this.core,
-      replica: () => this.slot.replica,
-    });
+    const replica = (): Replica => this.slot.replica;
+    this.meters = new BackupMeters({ node, core: this.core, verifies, replica });
   }
 
   /** Builds the machine. Errors: as HartPort.start and createLogFiles. */
@@ -133,7 +137,7 @@ export class Backup implements RoleServices {
     const { node } = this.options;
     node.journal.role = 'backup';
     node.setRole(this);
-    this.meters.publishRole('backup');
+    this.meters.publishState();
     this.slot.listen();
     this.driver.give({ kind: 'start' });
   }
@@ -146,6 +150,7 @@ export class Backup implements RoleServices {
       primaryAddress: this.channel.primaryAddress,
       stop: this.stop,
       divergence: this.divergence,
+      verifies: this.options.purpose === 'verify',
     });
   }
 
@@ -212,16 +217,11 @@ export class Backup implements RoleServices {
 
   private receive(stream: number, message: PrimaryMessage, more: boolean): void {
     switch (message.$case) {
-      case 'accepted': {
-        const { epoch, firstSeq, snapshot } = message.value;
-        this.driver.give({
-          kind: 'hello-answered',
-          stream,
-          epoch,
-          mode: snapshot ? 'snapshot' : 'resume',
-          seq: snapshot ? 0n : firstSeq - 1n,
-        });
-        return;
+      case 'accepted':
+        return this.driver.give(readAccepted(message.value, stream));
+      case 'standBy': {
+        const { epoch } = message.value;
+        return this.driver.give({ kind: 'told-to-wait', stream, epoch });
       }
       case 'batch':
         return this.receiveBatch(stream, message.value, more);

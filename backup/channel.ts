@@ -39,6 +39,8 @@ interface Stream {
 
 export interface ChannelOptions {
   readonly node: Node;
+  /** This node only compares. */
+  readonly verifies: boolean;
   readonly digest: () => string;
   /** Chain hash after entry `seq`, empty at the start. */
   readonly chainAt: (seq: bigint) => Uint8Array;
@@ -104,6 +106,7 @@ export class BackupChannel {
         chain: Buffer.from(chain),
         node: node.holder.incarnation,
         address: node.address,
+        verifies: this.options.verifies,
       },
     });
   }

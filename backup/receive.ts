@@ -12,7 +12,10 @@ import type { LogEntry } from '../lib/event/event.js';
 import { sha256, toHex } from '../lib/host/log-store/sha256.js';
 import { newestStep, type LogTail } from '../lib/node/log-tail.js';
 import type { BackupInput } from '../lib/protocol/backup-contract.js';
-import type { Batch as BatchMessage } from '../lib/rpc/generated/lockstep/v1/replication.js';
+import type {
+  Accepted,
+  Batch as BatchMessage,
+} from '../lib/rpc/generated/lockstep/v1/replication.js';
 import type { AcceptedBatch } from './replica.js';
 
 type BatchInput = Extract<BackupInput, { readonly kind: 'batch' }>;
@@ -23,6 +26,13 @@ export interface ReceivedBatch {
   readonly batches: readonly AcceptedBatch[];
 }
 
+/** The answer to a hello. */
+export function readAccepted(message: Accepted, stream: number): BackupInput {
+  const { epoch, firstSeq, snapshot } = message;
+  const mode = snapshot ? 'snapshot' : 'resume';
+  return { kind: 'hello-answered', stream, epoch, mode, seq: snapshot ? 0n : firstSeq - 1n };
+}
+
 export function readBatch(
   message: BatchMessage,
   tail: LogTail,
@@ -31,7 +41,7 @@ export function readBatch(
 ): ReceivedBatch {
   const batches = decodeAll(message, tail);
   const entries = (batches ?? []).flatMap(({ decoded }) => decoded.entries);
-  const { epoch, firstSeq, lastSeq, releasedSeq } = message;
+  const { epoch, firstSeq, lastSeq, releasedSeq, counted } = message;
   const input: BatchInput = {
     kind: 'batch',
     stream,
@@ -39,6 +49,7 @@ export function readBatch(
     firstSeq,
     lastSeq,
     releasedSeq,
+    counted,
     intact: batches !== null,
     epochs: entries.flatMap(({ seq, event }) =>
       event.kind === 'epoch' ? [{ seq, epoch: event.epoch }] : [],

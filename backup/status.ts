@@ -12,6 +12,7 @@ import { engineStatus, publishEngine, publishHart, stepsBehind } from '../lib/no
 import { LogCounts } from '../lib/node/log-counts.js';
 import type { Node } from '../lib/node/node.js';
 import type { RoleStatus } from '../lib/node/role.js';
+import type { BackupState } from '../lib/protocol/backup-contract.js';
 import type { BackupCore } from '../lib/protocol/backup-core.js';
 import { Protection, Role } from '../lib/rpc/generated/lockstep/v1/machine.js';
 import type { Batch, Heartbeat } from '../lib/rpc/generated/lockstep/v1/replication.js';
@@ -24,17 +25,41 @@ export interface StatusSource {
   readonly primaryAddress: string | null;
   readonly stop: MachineStop | null;
   readonly divergence: LockstepError | null;
+  readonly verifies: boolean;
 }
+
+type RoleName = (typeof ROLES)[number];
+
+/** What a backup in `state` is to the world. */
+function roleIn(state: BackupState, verifies: boolean): RoleName {
+  switch (state) {
+    case 'waiting':
+      return 'spare';
+    case 'arbitrating':
+    case 'promoting':
+      return 'candidate';
+    case 'halted':
+      return 'stopped';
+    default:
+      return verifies ? 'verifier' : 'backup';
+  }
+}
+
+const WIRE_ROLE: Readonly<Partial<Record<RoleName, Role>>> = {
+  backup: Role.BACKUP,
+  candidate: Role.CANDIDATE,
+  stopped: Role.STOPPED,
+  spare: Role.SPARE,
+  verifier: Role.VERIFIER,
+};
 
 export function describeBackup(source: StatusSource): RoleStatus {
   const { core, replica, meters, primaryAddress, stop, divergence } = source;
   const { state, epoch, primarySeq, receivedSeq, replayedSeq } = core.figures();
   const progress = replica.hart.progress();
-  const isCandidate = state === 'arbitrating' || state === 'promoting';
-  const isHalted = state === 'halted';
   return {
     machineDigest: replica.hart.digest,
-    role: isHalted ? Role.STOPPED : isCandidate ? Role.CANDIDATE : Role.BACKUP,
+    role: WIRE_ROLE[roleIn(state, source.verifies)] ?? Role.BACKUP,
     protection: wireProtection(state),
     epoch,
     primaryAddress: primaryAddress ?? '',
@@ -55,6 +80,7 @@ export function describeBackup(source: StatusSource): RoleStatus {
     divergences: divergence === null ? 0n : 1n,
     stateChecks: BigInt(replica.checksPassed),
     backupAddresses: [],
+    backups: [],
   };
 }
 
@@ -91,6 +117,8 @@ function protectionState(state: string): (typeof PROTECTION_STATES)[number] {
 interface MeterSource {
   readonly node: Node;
   readonly core: BackupCore;
+  /** This node only compares. */
+  readonly verifies: boolean;
   replica(): Replica;
 }
 
@@ -177,7 +205,6 @@ export class BackupMeters {
         this.lossMs = this.heardMs ?? nowMs;
         this.reason = cause.includes('silent') ? 'heartbeat-lost' : 'connection-closed';
         this.phase('detect', nowMs - this.lossMs, nowMs);
-        this.publishRole('candidate');
         break;
       case 'promoting':
         this.phase('arbitrate', nowMs - this.phaseMs, nowMs);
@@ -186,6 +213,11 @@ export class BackupMeters {
         this.phase('drain', nowMs - this.phaseMs, nowMs);
         this.phase('total', nowMs - this.lossMs, nowMs);
         metrics.add('lockstep_failovers_total', { reason: this.reason, result: 'won' });
+        break;
+      case 'dialing':
+        if (this.lossMs === 0 || !cause.includes('won generation')) break;
+        metrics.add('lockstep_failovers_total', { reason: this.reason, result: 'lost' });
+        this.lossMs = 0;
         break;
       case 'halted':
         if (this.lossMs === 0) break;
@@ -199,13 +231,15 @@ export class BackupMeters {
     this.publishState();
   }
 
-  publishRole(role: (typeof ROLES)[number]): void {
+  publishRole(role: RoleName): void {
     for (const one of ROLES) {
       this.source.node.metrics.set('lockstep_role', { role: one }, one === role ? 1 : 0);
     }
   }
 
-  private publishState(): void {
+  publishState(): void {
+    const { core, verifies } = this.source;
+    if (core.state !== 'halted') this.publishRole(roleIn(core.state, verifies));
     const now = protectionState(this.source.core.state);
     for (const state of PROTECTION_STATES) {
       this.source.node.metrics.set('lockstep_protection_state', { state }, state === now ? 1 : 0);

@@ -10,11 +10,11 @@
 
 import { createHash } from 'node:crypto';
 import { present } from '../lib/base/assert.js';
-import { LOG_FORMAT_VERSION } from '../lib/event/event.js';
 import { toHex } from '../lib/host/log-store/sha256.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
 import type { Tally } from '../lib/metrics/registry.js';
 import type { HartPort } from '../lib/node/hart-port.js';
+import type { JournalFields } from '../lib/node/journal.js';
 import type { LogTail } from '../lib/node/log-tail.js';
 import type { Node } from '../lib/node/node.js';
 import type { ReplicateCall } from '../lib/node/role.js';
@@ -28,12 +28,10 @@ import type {
   ReplicateRequest,
   ReplicateResponse,
 } from '../lib/rpc/generated/lockstep/v1/replication.js';
-import { HELLO_TIMEOUT_MS, PROTOCOL_VERSION, STREAM_QUEUE_BYTES } from '../lib/rpc/limits.js';
+import { HELLO_TIMEOUT_MS, STREAM_QUEUE_BYTES } from '../lib/rpc/limits.js';
+import { isResumable, mismatchOf } from './hello.js';
 import { sendMachine, type SnapshotSource, type TransferFigures } from './transfer.js';
 
-/** More log, or more steps, is slower to replay than a snapshot is to send and load. */
-const MAX_RESUME_BYTES = 128 * 1024;
-const MAX_RESUME_STEPS = 100_000_000n;
 /** Log in one message; a longer run is sent as several. */
 const MESSAGE_LOG_BYTES = 1024 * 1024;
 
@@ -48,7 +46,8 @@ interface Session {
   /** Why the hello does not fit; empty if it does. */
   mismatch: string;
   isOver: boolean;
-  address: string;
+  readonly address: string;
+  readonly verifies: boolean;
   /** What the next measured acknowledgement must name, and when it was sent; null for none. */
   measured: { readonly seq: bigint; readonly heartbeatNs: bigint; readonly sentMs: number } | null;
   ackedSteps: readonly bigint[];
@@ -71,27 +70,31 @@ export class PrimaryChannel {
   private readonly sentBytes: Tally;
   private readonly sessions = new Map<number, Session>();
   private nextSession = 1;
-  /** The session that the log is kept for; others come and are refused meanwhile. */
-  private pinnedBy = 0;
 
   constructor(options: ChannelOptions) {
     this.options = options;
     this.sentBytes = options.node.metrics.tally('lockstep_log_bytes_total', { direction: 'sent' });
-    options.node.metrics.onSample(() => {
-      options.node.metrics.set('lockstep_backups_connected', {}, this.sessions.size);
-    });
   }
 
-  /** Steps of the replica at the newest ack; null without a backup. */
+  /** Steps of the replicas at their newest acks, of the slowest; null without a backup. */
   ackedSteps(): readonly bigint[] | null {
-    const steps = [...this.sessions.values()].map(({ ackedSteps }) => ackedSteps);
-    return steps.find((candidate) => candidate.length > 0) ?? null;
+    let slowest: readonly bigint[] | null = null;
+    for (const { ackedSteps, verifies } of this.sessions.values()) {
+      if (verifies || ackedSteps.length === 0) continue;
+      slowest = slowest === null ? ackedSteps : fewest(slowest, ackedSteps);
+    }
+    return slowest;
   }
 
-  /** Where the backups serve that are connected. */
+  /** Where the backup of a session serves; empty if nowhere. */
+  addressOf(session: number): string {
+    return this.sessions.get(session)?.address ?? '';
+  }
+
+  /** Where the backups serve that are connected and may take over. */
   backupAddresses(): string[] {
-    const addresses = [...this.sessions.values()].map(({ address }) => address);
-    return addresses.filter((address) => address !== '');
+    const backups = [...this.sessions.values()].filter(({ verifies }) => !verifies);
+    return backups.map(({ address }) => address).filter((address) => address !== '');
   }
 
   accept(call: ReplicateCall): void {
@@ -115,12 +118,19 @@ export class PrimaryChannel {
     });
   }
 
+  standBy(effect: Effect<'stand-by'>): void {
+    const session = this.sessions.get(effect.session);
+    if (session === undefined) return;
+    const { epoch } = effect;
+    const node = this.options.node.holder.incarnation;
+    this.write(session, 64, { $case: 'standBy', value: { epoch, node } });
+    this.note(session, 'backup stands by');
+  }
+
   answerHello(effect: Effect<'answer-hello'>): void {
     const session = this.sessions.get(effect.session);
     if (session === undefined) return;
-    const { node, tail } = this.options;
-    this.pinnedBy = session.id;
-    tail.pin(effect.mode === 'resume' ? effect.seq : tail.lastSeq);
+    const { node } = this.options;
     this.write(session, 256, {
       $case: 'accepted',
       value: {
@@ -178,7 +188,7 @@ export class PrimaryChannel {
   sendBatch(effect: Effect<'send-batch'>): void {
     const session = this.sessions.get(effect.session);
     if (session === undefined) return;
-    const { epoch, releasedSeq } = effect;
+    const { epoch, releasedSeq, counted } = effect;
     const sentMs = CoreDriver.nowMs();
     session.measured ??= { seq: effect.lastSeq, heartbeatNs: 0n, sentMs };
     const batches = this.options.tail.range(effect.firstSeq, effect.lastSeq);
@@ -198,7 +208,7 @@ export class PrimaryChannel {
       const data = Buffer.concat(run.map((batch) => batch.bytes));
       this.write(session, data.length, {
         $case: 'batch',
-        value: { epoch, firstSeq, lastSeq, data, recordedNs, releasedSeq },
+        value: { epoch, firstSeq, lastSeq, data, recordedNs, releasedSeq, counted },
       });
       this.sentBytes.sum += bytes;
       from = to;
@@ -243,58 +253,35 @@ export class PrimaryChannel {
   }
 
   private open(call: ReplicateCall, hello: Hello): Session {
+    const { node, hart, tail } = this.options;
     const id = this.nextSession++;
     const session: Session = {
       id,
       call,
       writer: new BoundedWriter(call, STREAM_QUEUE_BYTES, () => this.noteIdle(session)),
       onIdle: null,
-      mismatch: this.mismatchOf(hello),
+      mismatch: mismatchOf(hello, { machineId: node.machineId, digest: hart.digest }),
       isOver: false,
       address: hello.address,
+      verifies: hello.verifies,
       measured: null,
       ackedSteps: [],
     };
     this.sessions.set(id, session);
     this.options.onBackups();
-    const { node } = this.options;
-    node.journal.note({
-      event: 'backup connected',
-      detail: session.mismatch,
-      fields: { session: id, backup: hello.address, position: hello.receivedSeq },
-    });
+    const purpose = hello.verifies ? 'verify' : 'protect';
+    const fields = { position: hello.receivedSeq, purpose };
+    this.note(session, 'backup connected', session.mismatch, fields);
     this.options.give({
       kind: 'backup-opened',
       session: id,
+      purpose,
       position: hello.receivedSeq,
       epoch: hello.epoch,
       compatible: session.mismatch === '',
-      resumable: this.isResumable(hello),
+      resumable: isResumable(hello, tail),
     });
     return session;
-  }
-
-  private mismatchOf(hello: Hello): string {
-    const { node, hart } = this.options;
-    const pairs = [
-      ['protocol version', hello.protocolVersion, PROTOCOL_VERSION],
-      ['log format version', hello.logFormatVersion, LOG_FORMAT_VERSION],
-      ['machine id', hello.machineId, node.machineId],
-      ['machine digest (configuration and images)', hello.machineDigest, hart.digest],
-    ] as const;
-    for (const [what, theirs, ours] of pairs) {
-      if (theirs !== ours) return `${what}: the backup has ${theirs}, the primary ${ours}`;
-    }
-    return '';
-  }
-
-  private isResumable(hello: Hello): boolean {
-    const { tail } = this.options;
-    const hash = tail.hashAt(hello.receivedSeq);
-    if (hash === null) return false;
-    if (hello.receivedSeq > 0n && toHex(hash) !== toHex(hello.chain)) return false;
-    const { bytes, steps } = tail.distanceFrom(hello.receivedSeq);
-    return bytes <= MAX_RESUME_BYTES && steps <= MAX_RESUME_STEPS;
   }
 
   private takeAck(session: Session, ack: Ack): void {
@@ -327,8 +314,12 @@ export class PrimaryChannel {
   }
 
   private noteGoodbye(session: Session, reason: string): void {
-    const fields = { session: session.id, backup: session.address };
-    this.options.node.journal.note({ event: 'backup leaves', detail: reason, fields });
+    this.note(session, 'backup leaves', reason);
+  }
+
+  private note(session: Session, event: string, detail = '', more: JournalFields = {}): void {
+    const fields = { session: session.id, backup: session.address, ...more };
+    this.options.node.journal.note({ event, detail, fields });
   }
 
   private write(
@@ -377,7 +368,14 @@ export class PrimaryChannel {
     session.writer.close();
     session.onIdle?.();
     this.sessions.delete(session.id);
-    if (this.pinnedBy === session.id) this.options.tail.pin(null);
     this.options.onBackups();
   }
+}
+
+/** Of each hart the fewer steps. */
+function fewest(left: readonly bigint[], right: readonly bigint[]): readonly bigint[] {
+  return left.map((steps, hart) => {
+    const other = right[hart] ?? steps;
+    return other < steps ? other : steps;
+  });
 }

@@ -96,6 +96,7 @@ export class Primary implements RoleServices {
       limits: node.limits,
       ackMode: isDurable ? 'durable' : 'received',
       takeover: parts.takeover,
+      backups: node.backups,
       position: tail.lastSeq,
     });
     this.driver = new CoreDriver({
@@ -249,6 +250,8 @@ export class Primary implements RoleServices {
         return;
       case 'log-epoch':
         return this.logEpoch(effect.epoch);
+      case 'stand-by':
+        return this.channel.standBy(effect);
       case 'answer-hello':
         return this.channel.answerHello(effect);
       case 'take-snapshot':

@@ -7,7 +7,7 @@
 
 import type { OutputStream } from '../lib/event/event.js';
 import type { MachineStop } from '../lib/machine/machine.js';
-import { PROTECTION_STATES, ROLES } from '../lib/metrics/catalogue.js';
+import { BACKUP_STAGES, PROTECTION_STATES, ROLES } from '../lib/metrics/catalogue.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
 import type { HartPort } from '../lib/node/hart-port.js';
 import { engineStatus, publishEngine, publishHart, stepsBehind } from '../lib/node/hart-metrics.js';
@@ -19,8 +19,9 @@ import type { PrimaryCore } from '../lib/protocol/primary-core.js';
 import type {
   PrimaryState,
   Protection as ProtectionState,
+  Stage,
 } from '../lib/protocol/primary-contract.js';
-import { Protection, Role } from '../lib/rpc/generated/lockstep/v1/machine.js';
+import { BackupStage, Protection, Role } from '../lib/rpc/generated/lockstep/v1/machine.js';
 import type { PrimaryChannel } from './channel.js';
 import type { OutputGate } from './gate.js';
 
@@ -44,6 +45,13 @@ const WIRE_ROLE: Readonly<Record<PrimaryState, Role>> = {
   arbitrating: Role.PRIMARY,
   fenced: Role.FENCED,
   stopped: Role.STOPPED,
+};
+
+const WIRE_STAGE: Readonly<Record<Stage, BackupStage>> = {
+  waiting: BackupStage.WAITING,
+  joining: BackupStage.JOINING,
+  counted: BackupStage.COUNTED,
+  verifying: BackupStage.VERIFYING,
 };
 
 export interface StatusSource {
@@ -91,6 +99,12 @@ export function describePrimary(source: StatusSource): RoleStatus {
     divergences: 0n,
     stateChecks: 0n,
     backupAddresses: channel.backupAddresses(),
+    backups: figures.backups.map(({ session, stage, receivedSeq, replayedSeq }) => ({
+      address: channel.addressOf(session),
+      stage: WIRE_STAGE[stage],
+      ackedSeq: receivedSeq,
+      appliedSeq: replayedSeq,
+    })),
   };
 }
 
@@ -171,6 +185,10 @@ export class PrimaryMeters {
     metrics.set('lockstep_replay_lag_instructions', {}, Number(behind));
     const records = acked === null ? 0n : figures.lastSeq - figures.replayedSeq;
     metrics.set('lockstep_replay_lag_records', {}, Number(records));
+    for (const stage of BACKUP_STAGES) {
+      const count = figures.backups.filter((backup) => backup.stage === stage).length;
+      metrics.set('lockstep_backups', { stage }, count);
+    }
     const share = this.isPaused ? 0 : this.permille / FULL_THROTTLE_PERMILLE;
     metrics.set('lockstep_primary_throttle_ratio', {}, share);
   }

@@ -15,6 +15,9 @@ import type { Arguments, OptionTable } from './command.js';
 export const DEFAULT_LISTEN = '127.0.0.1:0';
 export const DEFAULT_MACHINE_ID = 'machine';
 
+/** Output waits for the slowest of them, and each takes the primary's time. */
+const MAX_BACKUPS = 4;
+
 export const PAIR_OPTIONS: OptionTable = {
   listen: {
     type: 'string',
@@ -49,6 +52,11 @@ export const PAIR_OPTIONS: OptionTable = {
     value: 'memory|durable',
     help: 'output waits until the log is in the memory of the backup, or on both disks (memory)',
   },
+  backups: {
+    type: 'string',
+    value: 'N',
+    help: 'backups that protect the machine at once; others stand by (1)',
+  },
   'heartbeat-ms': {
     type: 'string',
     value: 'N',
@@ -72,6 +80,7 @@ export async function readNodeOptions(args: Arguments): Promise<NodeOptions> {
     stateDir: args.text('state-dir') ?? null,
     ack: readAckMode(args),
     limits: readLimits(args),
+    backups: args.integer('backups', 1, MAX_BACKUPS) ?? 1,
     version: await packageVersion(),
   };
 }

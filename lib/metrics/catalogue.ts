@@ -27,7 +27,16 @@ const LATENCY_BUCKETS = Array.from({ length: 16 }, (_, index) => 0.0001 * 2 ** i
 /** 1 ms to 16 s, doubling. */
 const PHASE_BUCKETS = Array.from({ length: 15 }, (_, index) => 0.001 * 2 ** index);
 
-export const ROLES = ['backup', 'candidate', 'primary', 'fenced', 'stopped'] as const;
+export const ROLES = [
+  'backup',
+  'candidate',
+  'primary',
+  'fenced',
+  'stopped',
+  'spare',
+  'verifier',
+] as const;
+export const BACKUP_STAGES = ['waiting', 'joining', 'counted', 'verifying'] as const;
 export const PROTECTION_STATES = ['unprotected', 'joining', 'protected', 'holding'] as const;
 export const EVENT_KINDS = [
   'epoch',
@@ -308,11 +317,11 @@ export const CATALOGUE = {
     help: 'Claims of a generation, by answer.',
     labels: { result: ['won', 'lost', 'unavailable'] },
   },
-  lockstep_backups_connected: {
+  lockstep_backups: {
     type: 'gauge',
     unit: 'nodes',
-    help: 'Backups that receive the log of this primary.',
-    labels: {},
+    help: 'Backups of this primary by stage: standing by, loading, protecting, only comparing.',
+    labels: { stage: BACKUP_STAGES },
   },
   lockstep_console_clients: {
     type: 'gauge',

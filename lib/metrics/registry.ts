@@ -36,7 +36,8 @@ export class NodeMetrics {
   private readonly histograms = new Map<string, Histogram>();
   /** Last value of counters that follow a total kept elsewhere. */
   private readonly totals = new Map<string, number>();
-  private readonly samplers: (() => void)[] = [];
+  private samplers: (() => void)[] = [];
+  private readonly ownSamplers: number;
   private readonly loopDelay = monitorEventLoopDelay({ resolution: 10 });
   private cached: { readonly atMs: number; readonly text: Promise<string> } | null = null;
 
@@ -49,6 +50,7 @@ export class NodeMetrics {
     this.set('process_start_time_seconds', {}, startedMs / 1000);
     this.loopDelay.enable();
     this.onSample(() => this.sampleProcess());
+    this.ownSamplers = this.samplers.length;
   }
 
   set<N extends GaugeName>(name: N, labels: LabelsOf<N>, value: number): void {
@@ -86,6 +88,12 @@ export class NodeMetrics {
   /** `sampler` is called before each rendering. */
   onSample(sampler: () => void): void {
     this.samplers.push(sampler);
+  }
+
+  /** The node's role has ended: what it sampled is not asked for any more. */
+  forgetRole(): void {
+    for (const sampler of this.samplers) sampler();
+    this.samplers = this.samplers.slice(0, this.ownSamplers);
   }
 
   /** The text for Prometheus, at most RENDER_CACHE_MS old. */

@@ -38,6 +38,8 @@ export interface NodeOptions {
   /** What an acknowledgement means here, and what output waits for. */
   readonly ack: AckMode;
   readonly limits: PairLimits;
+  /** Backups that protect a machine at once; others stand by. */
+  readonly backups: number;
   readonly version: string;
 }
 
@@ -48,6 +50,7 @@ export class Node {
   readonly metrics: NodeMetrics;
   readonly journal: Journal;
   readonly limits: PairLimits;
+  readonly backups: number;
   readonly stateDir: string | null;
   /** Where logs and disks are kept, null for nowhere. */
   readonly storage: NodeStorage | null;
@@ -69,6 +72,7 @@ export class Node {
   }) {
     this.machineId = parts.options.machineId;
     this.limits = parts.options.limits;
+    this.backups = parts.options.backups;
     const { stateDir, ack } = parts.options;
     this.stateDir = stateDir;
     this.storage = stateDir === null ? null : { stateDir, ack };

@@ -6,7 +6,25 @@
  */
 
 import type { ArbiterAnswer, Holder } from './arbiter.js';
-import type { CloseReason, Takeover } from './primary-contract.js';
+import type { BackupPolicy } from './backup-policy.js';
+import type { PairLimits } from './limits.js';
+import type { CloseReason, Purpose, Takeover } from './primary-contract.js';
+
+export interface BackupOptions {
+  readonly limits: PairLimits;
+  /** Where a primary may be found, tried in turn; at least one. */
+  readonly addresses: readonly string[];
+  /** Last complete entry already held (from files), 0 for none. */
+  readonly position: bigint;
+  /** Number of the last `epoch` entry up to `position`, 0 for none. */
+  readonly logEpoch: bigint;
+  /** To protect by default. */
+  readonly purpose?: Purpose;
+  /** Whether a backup that loses an arbitration follows the winner instead of halting. */
+  readonly rejoins?: boolean;
+  /** Rules of safety; only tests give others than `BACKUP_POLICY`. */
+  readonly policy?: BackupPolicy;
+}
 
 /** States of the backup's role. The diagram stands in backup-core.ts. */
 export type BackupState =
@@ -14,13 +32,15 @@ export type BackupState =
   | 'dialing'
   /** The stream is open and hello is said; the primary answers or the stream ends. */
   | 'greeting'
+  /** Enough others protect the primary; only heartbeats come. Never promotes from here. */
+  | 'waiting'
   /** A snapshot arrives; ends when it is loaded. */
   | 'loading'
   /** Receives and replays, but has not applied the protection entry. Never promotes from here. */
   | 'following'
   /** Has the protection entry of the session's epoch: on the primary's loss it arbitrates. */
   | 'protecting'
-  /** The primary is lost; waits for the arbiter, as long as it takes. There is no way back. */
+  /** The primary is lost; waits for the arbiter, as long as it takes. */
   | 'arbitrating'
   /** Won; the machine drains to the last complete entry and the last horizon. */
   | 'promoting'
@@ -44,6 +64,8 @@ export type BackupInput =
       readonly mode: 'resume' | 'snapshot';
       readonly seq: bigint;
     }
+  /** The hello is welcome, and answered when this backup is wanted. */
+  | { readonly kind: 'told-to-wait'; readonly stream: number; readonly epoch: bigint }
   /** A piece of the snapshot arrived; it proves that the primary lives. */
   | { readonly kind: 'snapshot-chunk'; readonly stream: number }
   /** The machine now has the state after entry `seq`. */
@@ -57,6 +79,8 @@ export type BackupInput =
       readonly firstSeq: bigint;
       readonly lastSeq: bigint;
       readonly releasedSeq: bigint;
+      /** The primary's output waits for this backup. */
+      readonly counted: boolean;
       /** End mark present, checksum right, chain hash follows the last entry held. */
       readonly intact: boolean;
       /** The `epoch` entries in it, in order. */

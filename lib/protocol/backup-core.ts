@@ -6,7 +6,8 @@
  * stand in backup-states.ts.
  *
  * Invariant: replayed, durable <= received; entries are taken in batches, whole and without a
- * gap. Only `protecting` leads to the arbiter, and only the arbiter to `promoted`.
+ * gap. Only `protecting` leads to the arbiter, and only the arbiter to `promoted`. A replica that
+ * only verifies is never `protecting`.
  */
 
 import { unreachable } from '../base/assert.js';
@@ -17,28 +18,18 @@ import type {
   BackupEffect,
   BackupFigures,
   BackupInput,
+  BackupOptions,
   BackupState,
   HaltCause,
 } from './backup-contract.js';
 import { BackupDialer } from './backup-dialer.js';
 import { BACKUP_POLICY, type BackupPolicy } from './backup-policy.js';
 import { BackupPosition } from './backup-position.js';
-import { BACKUP_TRANSITIONS, LISTENING } from './backup-states.js';
-import { assertLimits, lagGrainMs, type PairLimits } from './limits.js';
+import { BACKUP_TRANSITIONS, HEARING, LISTENING } from './backup-states.js';
+import { assertLimits, type PairLimits } from './limits.js';
 import type { CloseReason } from './primary-contract.js';
+import { StreamWatch } from './stream-watch.js';
 import { assertTransition } from './transition.js';
-
-export interface BackupOptions {
-  readonly limits: PairLimits;
-  /** Where a primary may be found, tried in turn; at least one. */
-  readonly addresses: readonly string[];
-  /** Last complete entry already held (from files), 0 for none. */
-  readonly position: bigint;
-  /** Number of the last `epoch` entry up to `position`, 0 for none. */
-  readonly logEpoch: bigint;
-  /** Rules of safety; only tests give others than `BACKUP_POLICY`. */
-  readonly policy?: BackupPolicy;
-}
 
 type Input<Kind extends BackupInput['kind']> = Extract<BackupInput, { readonly kind: Kind }>;
 
@@ -47,20 +38,22 @@ export class BackupCore {
   private readonly policy: BackupPolicy;
   private readonly dialer: BackupDialer;
   private readonly position: BackupPosition;
+  private readonly options: BackupOptions;
 
   private currentState: BackupState = 'dialing';
   /** Newest epoch this node knows; a primary of an older one is not followed. */
   private epoch: bigint;
-  private heardMs = 0;
-  private steppedMs = 0;
+  private readonly watch: StreamWatch;
   private readonly acks = new AckPacer();
   private arbitration: Arbitration | null = null;
   private readonly effects: BackupEffect[] = [];
 
   constructor(options: BackupOptions) {
     assertLimits(options.limits);
+    this.options = options;
     this.limits = options.limits;
     this.policy = options.policy ?? BACKUP_POLICY;
+    this.watch = new StreamWatch(this.limits, this.policy);
     this.dialer = new BackupDialer(options.addresses, options.limits);
     this.position = new BackupPosition(options.position, options.logEpoch);
     this.epoch = options.logEpoch;
@@ -73,8 +66,7 @@ export class BackupCore {
   /** Carries out one input; the effects are to be done in their order before the next input. */
   step(input: BackupInput, nowMs: number): BackupEffect[] {
     if (this.currentState === 'promoted' || this.currentState === 'halted') return [];
-    this.creditLag(input, nowMs);
-    this.steppedMs = nowMs;
+    this.watch.step(nowMs, this.wakeAtMs(), input.kind === 'tick' ? input.loopLagMs : 0);
     this.take(input, nowMs);
     this.settle(input, nowMs);
     return this.effects.splice(0);
@@ -84,18 +76,16 @@ export class BackupCore {
   wakeAtMs(): number {
     switch (this.currentState) {
       case 'dialing':
-        return this.dialer.hasStream ? this.heardMs + this.limits.dialTimeoutMs : this.dialer.dueMs;
+        return this.dialer.hasStream ? this.watch.answerDueMs() : this.dialer.dueMs;
       case 'greeting':
-        return this.heardMs + this.limits.dialTimeoutMs;
+        return this.watch.answerDueMs();
+      case 'waiting':
+        return this.watch.wakeAtMs();
       case 'loading':
       case 'following':
       case 'protecting': {
-        // A tick at least every heartbeat keeps the measure of the process's own pauses fine.
-        const tickMs = Math.min(
-          this.heardMs + this.limits.suspectMs,
-          this.steppedMs + this.limits.heartbeatMs,
-        );
-        return Math.min(tickMs, this.acks.wakeAtMs(this.position.replayedSeq, this.limits));
+        const ackMs = this.acks.wakeAtMs(this.position.replayedSeq, this.limits);
+        return Math.min(this.watch.wakeAtMs(), ackMs);
       }
       case 'arbitrating':
         return this.arbitration?.wakeAtMs() ?? Infinity;
@@ -112,11 +102,8 @@ export class BackupCore {
     return {
       state: this.currentState,
       epoch: this.epoch,
-      receivedSeq: this.position.receivedSeq,
-      replayedSeq: this.position.replayedSeq,
-      durableSeq: this.position.durableSeq,
-      primarySeq: this.position.primarySeq,
-      heardMs: this.heardMs,
+      ...this.position.watermarks(),
+      heardMs: this.watch.heardMs,
     };
   }
 
@@ -136,8 +123,10 @@ export class BackupCore {
         return this.takeClosed('not-primary', nowMs);
       case 'hello-answered':
         return this.takeHelloAnswered(input, nowMs);
+      case 'told-to-wait':
+        return this.takeWait(input.epoch, nowMs);
       case 'snapshot-chunk':
-        this.heardMs = nowMs;
+        this.watch.heardMs = nowMs;
         this.acks.demand();
         return;
       case 'snapshot-loaded':
@@ -167,20 +156,9 @@ export class BackupCore {
     }
   }
 
-  /**
-   * A step later than the time this core wanted to wake at means that its process did not run,
-   * so that silence until now proves nothing.
-   */
-  private creditLag(input: BackupInput, nowMs: number): void {
-    const toldMs = input.kind === 'tick' ? input.loopLagMs : 0;
-    const lagMs = Math.max(toldMs, nowMs - this.wakeAtMs());
-    if (lagMs <= lagGrainMs(this.limits)) return;
-    this.heardMs = Math.min(nowMs, this.policy.creditLag(this.heardMs, lagMs));
-  }
-
   private takeConnected(nowMs: number): void {
     if (this.currentState !== 'dialing') return;
-    this.heardMs = nowMs;
+    this.watch.heardMs = nowMs;
     this.transition('greeting', 'stream open');
     this.emit({
       kind: 'send-hello',
@@ -192,33 +170,41 @@ export class BackupCore {
 
   private takeClosed(reason: CloseReason | null, nowMs: number): void {
     this.dialer.hasStream = false;
-    const power = {
-      powerOffSeq: this.position.powerOffSeq,
-      releasedSeq: this.position.releasedSeq,
-    };
     if (this.currentState !== 'dialing') {
-      if (this.policy.endedInOrder(reason, power)) return this.halt('stopped', null, null);
+      if (this.policy.endedInOrder(reason, this.position)) return this.halt('stopped', null, null);
       if (reason === 'incompatible') return this.halt('incompatible', null, null);
     }
     if (this.currentState === 'protecting' && !this.policy.suspectsClosedStream()) return;
     this.losePrimary(reason === null ? 'stream broken' : `stream closed: ${reason}`, nowMs);
   }
 
-  private takeHelloAnswered(input: Input<'hello-answered'>, nowMs: number): void {
-    if (this.currentState !== 'greeting') return;
-    if (input.epoch < this.epoch) {
-      return this.leaveStream('primary of an older epoch', 'stale-epoch', nowMs);
+  /** Whether this primary is one to follow; its epoch is the newest known then. */
+  private isWelcomedBy(epoch: bigint, nowMs: number): boolean {
+    if (epoch < this.epoch) {
+      this.leaveStream('primary of an older epoch', 'stale-epoch', nowMs);
+      return false;
     }
-    this.epoch = input.epoch;
-    this.heardMs = nowMs;
+    this.epoch = epoch;
+    this.watch.heardMs = nowMs;
     this.dialer.welcomed();
+    return true;
+  }
+
+  private takeWait(epoch: bigint, nowMs: number): void {
+    if (this.currentState !== 'greeting' || !this.isWelcomedBy(epoch, nowMs)) return;
+    this.transition('waiting', 'others protect');
+  }
+
+  private takeHelloAnswered(input: Input<'hello-answered'>, nowMs: number): void {
+    if (this.currentState !== 'greeting' && this.currentState !== 'waiting') return;
+    if (!this.isWelcomedBy(input.epoch, nowMs)) return;
     if (input.mode === 'snapshot') {
       this.position.drop();
       this.transition('loading', 'snapshot follows');
       this.emit({ kind: 'load-snapshot', stream: this.dialer.stream });
       return;
     }
-    if (input.seq !== this.position.receivedSeq) {
+    if (input.seq !== this.position.receivedSeq || this.currentState === 'waiting') {
       return this.leaveStream(`resumed at ${input.seq}`, 'protocol-violation', nowMs);
     }
     this.acks.restart();
@@ -227,7 +213,7 @@ export class BackupCore {
 
   private takeSnapshotLoaded(seq: bigint, nowMs: number): void {
     if (this.currentState !== 'loading') return;
-    this.heardMs = nowMs;
+    this.watch.heardMs = nowMs;
     // A primary takes a snapshot only after its epoch's opening entry.
     this.position.loaded(seq, this.epoch);
     this.acks.restart();
@@ -236,33 +222,45 @@ export class BackupCore {
 
   private takeBatch(input: Input<'batch'>, nowMs: number): void {
     if (this.currentState !== 'following' && this.currentState !== 'protecting') return;
+    this.raiseEpoch(input.epoch);
     const fault = this.policy.batchFault(input, this.position.receivedSeq, this.epoch);
     if (fault !== null) return this.leaveStream(fault, 'protocol-violation', nowMs);
-    this.heardMs = nowMs;
+    this.watch.heardMs = nowMs;
     this.position.received(input);
     this.emit({ kind: 'accept', firstSeq: input.firstSeq, lastSeq: input.lastSeq });
     this.acks.demand();
-    for (const entry of input.epochs) this.takeEpochEntry(entry.epoch, entry.seq, nowMs);
+    const session = { epoch: this.epoch, counted: input.counted };
+    for (const { epoch, seq } of input.epochs) {
+      const meaning = this.position.epochEntry(epoch, session, this.policy);
+      if (meaning === 'wrong') {
+        return this.leaveStream(`epoch entry ${epoch} at ${seq}`, 'protocol-violation', nowMs);
+      }
+      const isProtected = meaning === 'protects' && this.options.purpose !== 'verify';
+      if (isProtected && this.currentState === 'following') {
+        this.transition('protecting', `protection entry ${seq}`);
+      }
+    }
   }
 
-  private takeEpochEntry(epoch: bigint, seq: bigint, nowMs: number): void {
-    if (epoch < this.position.logEpoch || epoch > this.epoch) {
-      return this.leaveStream(`epoch entry ${epoch} at ${seq}`, 'protocol-violation', nowMs);
-    }
-    const isRepeated = epoch === this.position.logEpoch;
-    this.position.logEpoch = epoch;
-    const begins = this.policy.beginsProtection(isRepeated, epoch === this.epoch);
-    if (begins && this.currentState === 'following') {
-      this.transition('protecting', `protection entry ${seq}`);
+  /**
+   * The primary goes on in a newer epoch, which it alone may have: what was promised in the old one
+   * ends. Its entries follow, protection among them.
+   */
+  private raiseEpoch(epoch: bigint): void {
+    if (epoch <= this.epoch) return;
+    this.epoch = epoch;
+    if (this.currentState === 'protecting' && this.policy.promiseEndsWithEpoch()) {
+      this.transition('following', `the primary goes on in epoch ${epoch}`);
     }
   }
 
   private takeHeartbeat(input: Input<'heartbeat'>, nowMs: number): void {
-    if (!LISTENING.includes(this.currentState)) return;
+    if (!HEARING.includes(this.currentState)) return;
+    this.raiseEpoch(input.epoch);
     if (input.epoch !== this.epoch) {
       return this.leaveStream(`heartbeat of ${input.epoch}`, 'protocol-violation', nowMs);
     }
-    this.heardMs = nowMs;
+    this.watch.heardMs = nowMs;
     this.position.heard(input);
     this.acks.demand();
   }
@@ -273,23 +271,31 @@ export class BackupCore {
     switch (this.policy.verdict(input.answer)) {
       case 'promote':
         return this.promote(input.generation);
-      case 'halt': {
-        const holder = input.answer.outcome === 'lost' ? input.answer.holder : null;
-        return this.halt('lost-arbitration', holder, null);
-      }
+      case 'halt':
+        return this.takeLost(input, nowMs);
       case 'retry':
         return arbitration.postpone(nowMs);
     }
+  }
+
+  /** Somebody else goes on. That is certain now, so nothing forbids to follow. */
+  private takeLost({ generation, answer }: Input<'claimed'>, nowMs: number): void {
+    const holder = answer.outcome === 'lost' ? answer.holder : null;
+    if (this.options.rejoins !== true || holder === null)
+      return this.halt('lost-arbitration', holder, null);
+    this.arbitration = null;
+    this.epoch = generation;
+    this.dialer.prefer(holder.address);
+    this.dialer.dueMs = nowMs;
+    this.transition('dialing', `${holder.address} won generation ${generation}`);
   }
 
   private promote(generation: bigint): void {
     this.arbitration = null;
     this.epoch = this.policy.takeoverEpoch(generation);
     this.transition('promoting', `won generation ${generation}`);
-    const throughSeq = this.policy.drainTarget(
-      this.position.receivedSeq,
-      this.position.replayedSeq,
-    );
+    const { receivedSeq, replayedSeq } = this.position;
+    const throughSeq = this.policy.drainTarget(receivedSeq, replayedSeq);
     this.emit({ kind: 'drain', throughSeq });
   }
 
@@ -318,28 +324,16 @@ export class BackupCore {
   }
 
   private watchPrimary(nowMs: number): void {
-    const silentMs = nowMs - this.heardMs;
-    switch (this.currentState) {
-      case 'dialing':
-      case 'greeting':
-        if (this.dialer.hasStream && silentMs >= this.limits.dialTimeoutMs) {
-          this.leaveStream('no answer', 'timeout', nowMs);
-        }
-        return;
-      case 'loading':
-      case 'following':
-      case 'protecting':
-        if (this.policy.isSilent(silentMs, this.limits)) {
-          this.leaveStream('primary silent', 'timeout', nowMs);
-        }
-        return;
-      default:
-        return;
+    const isDialed = this.currentState === 'dialing' && this.dialer.hasStream;
+    if (isDialed || this.currentState === 'greeting') {
+      if (this.watch.isUnanswered(nowMs)) this.leaveStream('no answer', 'timeout', nowMs);
+    } else if (HEARING.includes(this.currentState) && this.watch.isSilent(nowMs)) {
+      this.leaveStream('primary silent', 'timeout', nowMs);
     }
   }
 
   private dial(nowMs: number): void {
-    this.heardMs = nowMs;
+    this.watch.heardMs = nowMs;
     this.emit({ kind: 'dial', ...this.dialer.next() });
   }
 
@@ -348,8 +342,14 @@ export class BackupCore {
     const { receivedSeq, durableSeq, replayedSeq } = this.position;
     if (waitsForMore || !this.acks.takes(replayedSeq, nowMs, this.limits)) return;
     const { stream } = this.dialer;
-    const ack = { stream, epoch: this.epoch, receivedSeq, durableSeq, replayedSeq };
-    this.emit({ kind: 'send-ack', ...ack });
+    this.emit({
+      kind: 'send-ack',
+      stream,
+      epoch: this.epoch,
+      receivedSeq,
+      durableSeq,
+      replayedSeq,
+    });
   }
 
   /** This end gives the stream up. */

@@ -25,8 +25,13 @@ export interface PowerView {
 export interface BackupPolicy {
   /** Why a batch may not be taken, or null. A batch is taken whole or not at all. */
   batchFault(batch: BatchView, receivedSeq: bigint, epoch: bigint): string | null;
-  /** Whether an `epoch` entry begins protection: a number's second, in the session's epoch. */
-  beginsProtection(isRepeated: boolean, isSessionEpoch: boolean): boolean;
+  /**
+   * Whether an `epoch` entry begins protection: a repeated one of the session's epoch, sent by a
+   * primary whose output waits for this backup. For another backup's sake it may be repeated too.
+   */
+  beginsProtection(isRepeated: boolean, isSessionEpoch: boolean, isCounted: boolean): boolean;
+  /** Whether what a primary promised in one epoch ends when it goes on in the next. */
+  promiseEndsWithEpoch(): boolean;
   /** Whether the loss of the primary leads to the arbiter. */
   mayArbitrate(isProtecting: boolean): boolean;
   /** Whether the arbiter has to be asked at all. */
@@ -59,7 +64,10 @@ export const BACKUP_POLICY: BackupPolicy = {
     return null;
   },
 
-  beginsProtection: (isRepeated, isSessionEpoch) => isRepeated && isSessionEpoch,
+  beginsProtection: (isRepeated, isSessionEpoch, isCounted) =>
+    isRepeated && isSessionEpoch && isCounted,
+
+  promiseEndsWithEpoch: () => true,
 
   mayArbitrate: (isProtecting) => isProtecting,
 

@@ -6,6 +6,7 @@
  */
 
 import { assert } from '../base/assert.js';
+import type { BackupPolicy } from './backup-policy.js';
 
 export class BackupPosition {
   receivedSeq: bigint;
@@ -26,6 +27,14 @@ export class BackupPosition {
     this.logEpoch = logEpoch;
   }
 
+  /** How far each watermark has come. */
+  watermarks(): Readonly<
+    Record<'receivedSeq' | 'replayedSeq' | 'durableSeq' | 'primarySeq', bigint>
+  > {
+    const { receivedSeq, replayedSeq, durableSeq, primarySeq } = this;
+    return { receivedSeq, replayedSeq, durableSeq, primarySeq };
+  }
+
   received(batch: {
     readonly lastSeq: bigint;
     readonly releasedSeq: bigint;
@@ -34,6 +43,20 @@ export class BackupPosition {
     this.receivedSeq = batch.lastSeq;
     if (batch.powerOffSeq !== null) this.powerOffSeq = batch.powerOffSeq;
     this.heard(batch);
+  }
+
+  /** What an `epoch` entry means in a session of `sessionEpoch`. */
+  epochEntry(
+    epoch: bigint,
+    session: { readonly epoch: bigint; readonly counted: boolean },
+    policy: BackupPolicy,
+  ): 'opens' | 'protects' | 'wrong' {
+    if (epoch < this.logEpoch || epoch > session.epoch) return 'wrong';
+    const isRepeated = epoch === this.logEpoch;
+    this.logEpoch = epoch;
+    const isOfSession = epoch === session.epoch;
+    const begins = policy.beginsProtection(isRepeated, isOfSession, session.counted);
+    return begins ? 'protects' : 'opens';
   }
 
   /** Watermarks of the primary only rise. */

@@ -17,9 +17,11 @@ import { Throttle } from './throttle.js';
 const JOINING_FLOOR_PERMILLE = 250;
 
 export interface Load {
-  readonly session: PrimarySession | null;
+  /** Those that follow to protect; the slowest sets the pace. */
+  readonly backups: readonly PrimarySession[];
   /** Output held back. */
   readonly heldBytes: number;
+  /** None of them protects yet. */
   readonly isJoining: boolean;
 }
 
@@ -36,7 +38,7 @@ export class GuestControl {
     this.limits = limits;
   }
 
-  /** The lag of a backup begins to count. */
+  /** The lag of a first backup begins to count. */
   backupOpened(nowMs: number): void {
     this.throttle.begin(nowMs);
   }
@@ -51,21 +53,21 @@ export class GuestControl {
     return [...this.steerThrottle(load, nowMs), ...this.steerPause(load)];
   }
 
-  private steerThrottle({ session, isJoining }: Load, nowMs: number): PrimaryEffect[] {
-    if (session !== null) {
+  private steerThrottle({ backups, isJoining }: Load, nowMs: number): PrimaryEffect[] {
+    if (backups.length > 0) {
       const floorPermille = isJoining ? JOINING_FLOOR_PERMILLE : this.limits.throttleMinPermille;
-      const now = { nowMs, lagMs: session.lagMs(nowMs), floorPermille };
-      this.throttle.decide(this.policy, this.limits, now);
+      const lagMs = Math.max(...backups.map((session) => session.lagMs(nowMs)));
+      this.throttle.decide(this.policy, this.limits, { nowMs, lagMs, floorPermille });
     }
-    const permille = session === null ? THROTTLE_FULL_PERMILLE : this.throttle.permille;
+    const permille = backups.length === 0 ? THROTTLE_FULL_PERMILLE : this.throttle.permille;
     if (permille === this.permille) return [];
     this.permille = permille;
     return [{ kind: 'set-throttle', permille }];
   }
 
-  private steerPause({ session, heldBytes }: Load): PrimaryEffect[] {
+  private steerPause({ backups, heldBytes }: Load): PrimaryEffect[] {
     const { policy, limits } = this;
-    const logBytes = Math.max(session?.unacked.bytes ?? 0, session?.unreplayed.bytes ?? 0);
+    const logBytes = Math.max(0, ...backups.map((session) => session.queuedBytes));
     const isOutputFull = policy.mustPause('output', heldBytes, limits.heldBytes);
     const isLogFull = policy.mustPause('log', logBytes, limits.unackedBytes);
     if ((isOutputFull || isLogFull) === this.isPaused) return [];

@@ -7,7 +7,7 @@
  * a monotonic clock and may have a fraction.
  *
  * A `session` is a number that the host draws for each stream of a backup; inputs of a session
- * that is not the current one are ignored, so late callbacks do no harm.
+ * that has ended are ignored, so late callbacks do no harm.
  */
 
 import type { ArbiterAnswer, Holder } from './arbiter.js';
@@ -22,7 +22,7 @@ export type PrimaryState =
   | 'joining'
   /** The protection entry is logged; outputs wait; ends with its ack or the backup's loss. */
   | 'protecting'
-  /** Every output waits for the ack of its mark. Ends with the backup's loss. */
+  /** Every output waits for the acks of its mark. Ends with the loss of a backup that counts. */
   | 'protected'
   /** The backup is lost; outputs wait until the arbiter grants the next generation. */
   | 'arbitrating'
@@ -31,6 +31,20 @@ export type PrimaryState =
   /** The guest switched off and its last output is committed. Terminal. */
   | 'stopped';
 
+/** What a backup follows for. */
+export type Purpose = 'protect' | 'verify';
+
+/** Where the primary has a backup. The diagram stands in primary-session.ts. */
+export type Stage =
+  /** Stands by without the machine, until it is wanted. */
+  | 'waiting'
+  /** Loads and catches up; it can't promote in this epoch. */
+  | 'joining'
+  /** It may have the protection entry of this epoch, so output waits for its acks. */
+  | 'counted'
+  /** Follows and compares; nothing waits for it, and it never promotes. */
+  | 'verifying';
+
 /** Whether one failure now would lose acknowledged work, in the words of health and metrics. */
 export type Protection = 'unprotected' | 'joining' | 'protected' | 'holding' | 'fenced' | 'stopped';
 
@@ -38,7 +52,7 @@ export type Protection = 'unprotected' | 'joining' | 'protected' | 'holding' | '
 export type CloseReason =
   /** The guest switched off in order; nobody is to promote. */
   | 'stopped'
-  /** Another backup is served; ask again later. */
+  /** Enough others stand by, or no epoch is open yet; ask again later. */
   | 'busy'
   /** Protocol, machine or images differ. Final. */
   | 'incompatible'
@@ -86,6 +100,8 @@ export type PrimaryInput =
   | {
       readonly kind: 'backup-opened';
       readonly session: number;
+      /** What it is for; to protect by default. */
+      readonly purpose?: Purpose;
       /** Last complete entry in its memory, 0 if none. */
       readonly position: bigint;
       /** Newest epoch it knows, 0 if none. */
@@ -152,6 +168,8 @@ export type PrimaryEffect =
       readonly epoch: bigint;
       readonly purpose: 'open' | 'protect';
     }
+  /** The stream is welcome, and nothing but heartbeats follows until `answer-hello`. */
+  | { readonly kind: 'stand-by'; readonly session: number; readonly epoch: bigint }
   /** Accept the stream: resume after `seq`, or a snapshot follows (`take-snapshot`). */
   | {
       readonly kind: 'answer-hello';
@@ -170,6 +188,8 @@ export type PrimaryEffect =
       readonly firstSeq: bigint;
       readonly lastSeq: bigint;
       readonly releasedSeq: bigint;
+      /** Output waits for this backup: a protection entry in the batch is meant for it. */
+      readonly counted: boolean;
     }
   /** Send a heartbeat; the host adds each hart's steps. */
   | {
@@ -186,8 +206,8 @@ export type PrimaryEffect =
   | { readonly kind: 'resend'; readonly afterSeq: bigint; readonly epoch: bigint }
   /** After a takeover: tell switches and clients where the machine is now. */
   | { readonly kind: 'announce'; readonly epoch: bigint }
-  /** Entries up to here need not be kept in memory for the backup any more. */
-  | { readonly kind: 'trim'; readonly throughSeq: bigint }
+  /** Entries up to here need not be kept in memory for backups; null: none for their sake. */
+  | { readonly kind: 'trim'; readonly throughSeq: bigint | null }
   /** The guest may use this share of its instruction budget; 1000 is all. */
   | { readonly kind: 'set-throttle'; readonly permille: number }
   | { readonly kind: 'pause-guest'; readonly cause: 'log-full' | 'output-full' }
@@ -197,6 +217,14 @@ export type PrimaryEffect =
   | { readonly kind: 'fence'; readonly cause: FenceCause; readonly holder: Holder | null }
   /** Exit in order: everything committed and released. */
   | { readonly kind: 'stop' };
+
+/** One stream of a backup. */
+export interface StreamFigures {
+  readonly session: number;
+  readonly stage: Stage;
+  readonly receivedSeq: bigint;
+  readonly replayedSeq: bigint;
+}
 
 /** Figures for metrics and status. */
 export interface PrimaryFigures {
@@ -212,4 +240,6 @@ export interface PrimaryFigures {
   readonly heldBytes: number;
   readonly lagMs: number;
   readonly throttlePermille: number;
+  /** The streams of backups, in the order in which they came. */
+  readonly backups: readonly StreamFigures[];
 }

@@ -1,5 +1,5 @@
 /**
- * The primary's role: replication, output commit, loss of the backup, arbitration, joining.
+ * The primary's role: replication, output commit, loss of backups, arbitration, joining.
  *
  * A pure state machine: `step(input, nowMs)` returns effects; nothing waits, sends or has a clock.
  * The host gives `tick` when `wakeAtMs()` has come. primary-states.ts has states and diagram.
@@ -7,7 +7,8 @@
  * Epoch and generation are one number. The first entry of a number opens the epoch; a second of
  * the same number begins its protection: from that effect on outputs wait, and a backup that
  * holds the entry may promote. Because an epoch's generation e + 1 can be won once, either the
- * primary goes on alone in e + 1 or the backup does, never both.
+ * primary goes on in e + 1 or one of its backups does, never two of them. A further backup that
+ * has caught up is counted from one more entry of the same number on. roster.ts has the backups.
  *
  * Invariant: released <= committed; while outputs wait, committed <= acked <= sent <= recorded.
  *
@@ -17,7 +18,7 @@
 import { assert, unreachable } from '../base/assert.js';
 import type { Holder } from './arbiter.js';
 import { Arbitration } from './arbitration.js';
-import { GuestControl } from './guest-control.js';
+import { GuestControl, type Load } from './guest-control.js';
 import { assertLimits, lagGrainMs, type PairLimits } from './limits.js';
 import { OutputGate } from './output-gate.js';
 import type {
@@ -32,6 +33,7 @@ import type {
 } from './primary-contract.js';
 import { PRIMARY_POLICY, type AckMode, type PrimaryPolicy } from './primary-policy.js';
 import { PrimarySession } from './primary-session.js';
+import { Roster } from './roster.js';
 import { PRIMARY_TRANSITIONS, protectionIn } from './primary-states.js';
 import { assertTransition } from './transition.js';
 
@@ -40,6 +42,8 @@ export interface PrimaryOptions {
   readonly ackMode: AckMode;
   /** What a promoted backup brings; null for a machine that powers on. */
   readonly takeover: Takeover | null;
+  /** Backups that protect at once; others that come stand by. 1 by default. */
+  readonly backups?: number;
   /** Last entry before the log of a machine that is restored; 0, for power-on, by default. */
   readonly position?: bigint;
   /** Rules of safety; only tests give others than `PRIMARY_POLICY`. */
@@ -59,10 +63,8 @@ export class PrimaryCore {
   private lastSeq: bigint;
   private readonly gate: OutputGate;
   private hasOpened = false;
-  /** Entry that began the protection of this epoch; null before it is logged. */
-  private protectionSeq: bigint | null = null;
   private stopSeq: bigint | null = null;
-  private session: PrimarySession | null = null;
+  private readonly roster: Roster;
   private arbitration: Arbitration | null = null;
   private readonly guest: GuestControl;
   private steppedMs = 0;
@@ -74,6 +76,7 @@ export class PrimaryCore {
     this.ackMode = options.ackMode;
     this.policy = options.policy ?? PRIMARY_POLICY;
     this.guest = new GuestControl(this.policy, this.limits);
+    this.roster = new Roster(options.backups ?? 1);
     this.takeover = options.takeover;
     this.currentState = this.takeover === null ? 'starting' : 'solo';
     this.epoch = this.takeover?.epoch ?? 0n;
@@ -102,11 +105,11 @@ export class PrimaryCore {
   /** When the next `tick` is due at the latest; Infinity if nothing waits for time. */
   wakeAtMs(): number {
     const askMs = this.arbitration?.wakeAtMs() ?? Infinity;
-    if (this.session === null) return askMs;
+    if (this.roster.all().length === 0) return askMs;
     return Math.min(
       askMs,
-      this.session.wakeAtMs(this.lastSeq, this.limits),
-      this.guest.wakeAtMs(),
+      this.roster.wakeAtMs(this.lastSeq, this.limits),
+      this.roster.backups().length === 0 ? Infinity : this.guest.wakeAtMs(),
       // A tick at least every heartbeat keeps the measure of the process's own pauses fine.
       this.steppedMs + this.limits.heartbeatMs,
     );
@@ -117,19 +120,14 @@ export class PrimaryCore {
   }
 
   figures(nowMs: number): PrimaryFigures {
-    const session = this.session;
     return {
       state: this.currentState,
       protection: this.protection(),
       epoch: this.epoch,
       lastSeq: this.lastSeq,
       committedSeq: this.gate.committedSeq,
-      receivedSeq: session?.receivedSeq ?? 0n,
-      replayedSeq: session?.replayedSeq ?? 0n,
-      unackedBytes: session?.unacked.bytes ?? 0,
-      unreplayedBytes: session?.unreplayed.bytes ?? 0,
+      ...this.roster.figures(nowMs),
       heldBytes: this.gate.heldBytes,
-      lagMs: session?.lagMs(nowMs) ?? 0,
       throttlePermille: this.guest.permille,
     };
   }
@@ -149,25 +147,14 @@ export class PrimaryCore {
       case 'ack':
         return this.takeAck(input, nowMs);
       case 'backup-closed':
-        if (this.isCurrent(input.session)) this.loseBackup('stream closed', null, nowMs);
-        return;
+        return this.lose(input.session, 'stream closed', null, nowMs);
       case 'blocked':
       case 'writable':
-        if (this.session !== null && this.isCurrent(input.session)) {
-          this.session.isBlocked = input.kind === 'blocked';
-        }
-        return;
+        return this.roster.get(input.session)?.block(input.kind === 'blocked');
       case 'snapshot-taken':
-        if (this.session !== null && this.isCurrent(input.session)) {
-          assert(this.session.baseSeq === null, 'snapshot taken twice');
-          this.session.rebase(input.seq, this.lastSeq, nowMs);
-        }
-        return;
+        return this.roster.get(input.session)?.copied(input.seq, this.lastSeq, nowMs);
       case 'snapshot-failed':
-        if (this.isCurrent(input.session)) {
-          this.loseBackup('snapshot failed', 'snapshot-failed', nowMs);
-        }
-        return;
+        return this.lose(input.session, 'snapshot failed', 'snapshot-failed', nowMs);
       case 'claimed':
         return this.takeClaimed(input, nowMs);
       case 'guest-stopped':
@@ -188,7 +175,7 @@ export class PrimaryCore {
   private creditLag(input: PrimaryInput, nowMs: number): void {
     const toldMs = input.kind === 'tick' ? input.loopLagMs : 0;
     const lagMs = Math.max(toldMs, nowMs - this.wakeAtMs());
-    if (lagMs > lagGrainMs(this.limits)) this.session?.creditLag(lagMs, nowMs);
+    if (lagMs > lagGrainMs(this.limits)) this.roster.creditLag(lagMs, nowMs);
   }
 
   private takeStart(nowMs: number): void {
@@ -209,14 +196,14 @@ export class PrimaryCore {
     );
     assert(this.currentState !== 'starting', 'the guest ran before the arbiter allowed it');
     this.lastSeq = input.lastSeq;
-    this.session?.recorded(input.lastSeq, input.bytes, input.hasOutputMark, nowMs);
+    this.roster.recorded(input, nowMs);
   }
 
   private takeEpochLogged(input: Input<'epoch-logged'>): void {
     assert(input.seq <= this.lastSeq, `epoch entry ${input.seq} beyond ${this.lastSeq}`);
     // Between effect and entry the role may have moved on to the next epoch.
     if (input.epoch !== this.epoch) return;
-    if (this.hasOpened) this.protectionSeq = input.seq;
+    if (this.hasOpened) this.roster.protectionLogged(input.seq);
     this.hasOpened = true;
   }
 
@@ -226,37 +213,57 @@ export class PrimaryCore {
   }
 
   private takeOpened(input: Input<'backup-opened'>, nowMs: number): void {
-    if (input.epoch > this.epoch) {
+    // Who lost the generation asked for may know before the answer is here that this node has it.
+    const isBusy = this.currentState === 'starting' || input.epoch === this.arbitration?.generation;
+    if (input.epoch > this.epoch && !isBusy) {
       this.emit(close(input.session, 'stale-epoch'));
-      this.fence('newer-epoch', null);
-      return;
+      return this.fence('newer-epoch', null);
     }
     if (!input.compatible) return this.emit(close(input.session, 'incompatible'));
-    // Before its opening entry is logged an epoch has nothing that a backup could start from.
-    if (this.currentState !== 'solo' || !this.hasOpened) {
+    const session = new PrimarySession(input.session, nowMs, input.purpose ?? 'protect');
+    if (isBusy || !this.mayBegin() || !this.roster.hasRoomFor(session.purpose)) {
       return this.emit(close(input.session, 'busy'));
     }
-    const session = new PrimarySession(input.session, nowMs);
-    this.session = session;
-    this.guest.backupOpened(nowMs);
-    const mode = input.resumable ? 'resume' : 'snapshot';
-    const seq = input.resumable ? input.position : 0n;
+    this.roster.add(session);
+    if (this.roster.nextToBegin() === session) {
+      return this.begin(session, input.resumable ? input.position : null, nowMs);
+    }
+    this.emit({ kind: 'stand-by', session: session.id, epoch: this.epoch });
+  }
+
+  /** Before its opening entry is logged an epoch has nothing that a backup could start from. */
+  private mayBegin(): boolean {
+    return this.hasOpened && this.currentState !== 'arbitrating' && this.stopSeq === null;
+  }
+
+  /** The log after `resumeSeq` is for this backup, or a snapshot and what follows it. */
+  private begin(session: PrimarySession, resumeSeq: bigint | null, nowMs: number): void {
+    if (this.roster.backups().length === 0) this.guest.backupOpened(nowMs);
+    session.begin(resumeSeq ?? this.lastSeq, this.epoch, nowMs);
+    const mode = resumeSeq === null ? 'snapshot' : 'resume';
+    const seq = resumeSeq ?? 0n;
     this.emit({ kind: 'answer-hello', session: session.id, epoch: this.epoch, mode, seq });
-    if (input.resumable) session.rebase(seq, this.lastSeq, nowMs);
-    else this.emit({ kind: 'take-snapshot', session: session.id });
+    if (resumeSeq === null) this.emit({ kind: 'take-snapshot', session: session.id });
+    else session.rebase(resumeSeq, this.lastSeq, nowMs);
+    if (session.stage !== 'joining' || this.currentState !== 'solo') return;
     this.transition('joining', `backup opened a stream, ${mode}`);
   }
 
   private takeAck(input: Input<'ack'>, nowMs: number): void {
-    const session = this.session;
-    if (session === null || session.id !== input.session) return;
+    const session = this.roster.get(input.session);
+    if (session === null || session.stage === 'waiting') return;
+    // Sent before the backup heard of this epoch: it lives, and no more than that.
+    const isLate = input.epoch < this.epoch && input.epoch >= session.openedIn;
+    if (isLate) {
+      session.heardMs = nowMs;
+      return;
+    }
     if (!this.policy.ackIsSound(input, session, this.epoch)) {
-      return this.loseBackup('unsound ack', 'protocol-violation', nowMs);
+      return this.lose(session.id, 'unsound ack', 'protocol-violation', nowMs);
     }
     session.heardMs = nowMs;
-    const before = session.receivedSeq;
-    session.acked(input, this.policy, this.ackMode, nowMs);
-    if (session.receivedSeq > before) this.emit({ kind: 'trim', throughSeq: session.receivedSeq });
+    const mode = session.purpose === 'verify' ? 'received' : this.ackMode;
+    session.acked(input, this.policy, mode, nowMs);
   }
 
   private takeClaimed(input: Input<'claimed'>, nowMs: number): void {
@@ -273,26 +280,40 @@ export class PrimaryCore {
     this.arbitration = null;
     this.epoch = generation;
     this.hasOpened = false;
-    this.protectionSeq = null;
+    for (const session of this.roster.all()) session.uncount();
     this.transition('solo', cause);
     this.emit({ kind: 'log-epoch', epoch: generation, purpose: 'open' });
+    if (this.roster.backups().length > 0) this.transition('joining', 'backups are left');
   }
 
   private fence(cause: FenceCause, holder: Holder | null): void {
-    if (this.session !== null) this.emit(close(this.session.id, 'not-primary'));
-    this.session = null;
+    this.emit(...this.roster.closeAll('not-primary'));
     this.arbitration = null;
     this.transition('fenced', cause);
     this.emit({ kind: 'fence', cause, holder });
   }
 
-  /** The backup is gone or useless; `reason` is set where its stream is still open. */
-  private loseBackup(cause: string, reason: CloseReason | null, nowMs: number): void {
-    const session = this.session;
+  /** A backup is gone or useless; `reason` is set where its stream is still open. */
+  private lose(id: number, cause: string, reason: CloseReason | null, nowMs: number): void {
+    const session = this.roster.get(id);
     if (session === null) return;
     if (reason !== null) this.emit(close(session.id, reason));
-    this.session = null;
-    if (this.currentState === 'joining') return this.transition('solo', cause);
+    this.roster.remove(id);
+    switch (session.stage) {
+      case 'waiting':
+      case 'verifying':
+        return;
+      case 'joining':
+        if (this.currentState !== 'joining' || this.roster.backups().length > 0) return;
+        return this.transition('solo', cause);
+      case 'counted':
+        return this.arbitrate(cause, nowMs);
+    }
+  }
+
+  /** A backup that was counted may promote, so it takes the arbiter to go on without it. */
+  private arbitrate(cause: string, nowMs: number): void {
+    if (this.currentState === 'arbitrating') return;
     this.transition('arbitrating', cause);
     const generation = this.epoch + 1n;
     if (this.policy.onLoss() === 'run-alone') return this.runAlone(generation, cause);
@@ -301,85 +322,65 @@ export class PrimaryCore {
 
   /** What follows from the state after any input, in a fixed order. */
   private settle(nowMs: number): void {
-    this.watchBackup(nowMs);
+    for (const { id, cause } of this.roster.lost(this.policy, this.limits, nowMs)) {
+      this.lose(id, cause, 'timeout', nowMs);
+    }
     if (this.currentState === 'fenced') return;
+    this.admit(nowMs);
     this.protect();
     this.commit();
-    this.flush(nowMs);
-    this.steerGuest(nowMs);
+    const head = { epoch: this.epoch, lastSeq: this.lastSeq, releasedSeq: this.gate.committedSeq };
+    this.emit(...this.roster.feed(head, this.policy, this.limits, nowMs));
+    this.emit(...this.guest.steer(this.load(), nowMs));
+    this.emit(...this.roster.trim());
     this.stopInOrder();
     if (this.arbitration?.isDue(nowMs) === true) {
       this.emit({ kind: 'claim', generation: this.arbitration.generation });
     }
   }
 
-  private watchBackup(nowMs: number): void {
-    if (this.session === null) return;
-    const lost = this.policy.backupLost(this.session.health(nowMs, this.limits), this.limits);
-    if (lost !== null) this.loseBackup(`backup ${lost}`, 'timeout', nowMs);
+  /** One whose wait is over begins. */
+  private admit(nowMs: number): void {
+    const session = this.mayBegin() ? this.roster.nextToBegin() : null;
+    if (session !== null) this.begin(session, null, nowMs);
   }
 
   private protect(): void {
-    const session = this.session;
     // A guest that has switched off needs no protection, only its last outputs released.
-    if (session === null || this.currentState !== 'joining' || this.stopSeq !== null) return;
-    const joining = {
-      isCaughtUp: session.isCaughtUp(),
-      unackedBytes: session.unacked.bytes,
-      unreplayedBytes: session.unreplayed.bytes,
-    };
-    if (!this.policy.mayProtect(joining, this.limits)) return;
-    this.transition('protecting', 'backup caught up');
+    if (!this.mayBegin()) return;
+    const ready = this.roster.ready(this.policy, this.limits);
+    if (ready.length === 0) return;
+    for (const session of ready) session.count();
+    if (this.currentState === 'joining') this.transition('protecting', 'backup caught up');
     this.emit({ kind: 'log-epoch', epoch: this.epoch, purpose: 'protect' });
   }
 
   private commit(): void {
     this.emit(...this.gate.commit(this.commitPoint(), this.epoch));
-    if (this.currentState !== 'protecting' || this.session === null) return;
-    if (this.protectionSeq === null) return;
-    if (this.policy.committed(this.session, this.ackMode) >= this.protectionSeq) {
+    if (this.currentState !== 'protecting') return;
+    if (this.roster.hasProtected(this.policy, this.ackMode)) {
       this.transition('protected', 'protection entry acked');
     }
   }
 
   private commitPoint(): bigint {
     if (!this.policy.outputsWait(this.currentState)) return this.lastSeq;
-    if (this.session === null) return this.gate.committedSeq;
-    return this.policy.committed(this.session, this.ackMode);
+    // What a lost backup has not acked waits for the arbiter, whatever others have.
+    if (this.currentState === 'arbitrating') return this.gate.committedSeq;
+    return this.roster.committed(this.policy, this.ackMode) ?? this.gate.committedSeq;
   }
 
-  private flush(nowMs: number): void {
-    const session = this.session;
-    if (session === null || session.isBlocked) return;
-    const { lastSeq, limits } = this;
-    const head = { session: session.id, epoch: this.epoch, releasedSeq: this.gate.committedSeq };
-    if (session.hasPending(lastSeq) && this.policy.flushes(session.pending(nowMs), limits)) {
-      const firstSeq = session.sentSeq + 1n;
-      this.emit({ kind: 'send-batch', ...head, firstSeq, lastSeq });
-      session.sent(lastSeq, nowMs);
-    } else if (nowMs - session.sentMs >= limits.heartbeatMs) {
-      session.sentMs = nowMs;
-      this.emit({ kind: 'send-heartbeat', ...head, lastSeq, timeMs: nowMs });
-    }
-  }
-
-  private steerGuest(nowMs: number): void {
+  private load(): Load {
     const isJoining = this.currentState === 'joining';
-    const load = { session: this.session, heldBytes: this.gate.heldBytes, isJoining };
-    this.emit(...this.guest.steer(load, nowMs));
+    return { backups: this.roster.backups(), heldBytes: this.gate.heldBytes, isJoining };
   }
 
   private stopInOrder(): void {
     if (this.stopSeq === null || this.gate.committedSeq < this.stopSeq) return;
     if (!PRIMARY_TRANSITIONS[this.currentState].includes('stopped')) return;
-    if (this.session !== null) this.emit(close(this.session.id, 'stopped'));
-    this.session = null;
+    this.emit(...this.roster.closeAll('stopped'));
     this.transition('stopped', 'guest switched off');
     this.emit({ kind: 'stop' });
-  }
-
-  private isCurrent(session: number): boolean {
-    return this.session?.id === session;
   }
 
   private transition(to: PrimaryState, cause: string): void {

@@ -51,6 +51,8 @@ export interface PrimaryPolicy {
   outputsWait(state: PrimaryState): boolean;
   /** Up to where the log is safe, by the acks of the session. */
   committed(session: SessionView, mode: AckMode): bigint;
+  /** Up to where the log is safe with several backups, by what each of them has committed. */
+  committedByAll(committed: readonly bigint[]): bigint | null;
   /** Whether an ack can be true: right epoch, nothing unsent, nothing taken back, right chain. */
   ackIsSound(ack: AckView, session: SessionView, epoch: bigint): boolean;
   /** Whether pending entries go out now. */
@@ -82,6 +84,13 @@ export interface JoiningView {
   readonly unreplayedBytes: number;
 }
 
+/** The least of `values`, null if there is none. */
+export function least(values: readonly bigint[]): bigint | null {
+  let found: bigint | null = null;
+  for (const value of values) if (found === null || value < found) found = value;
+  return found;
+}
+
 /** Share of the lag target below which the throttle opens again. */
 const REOPEN_BELOW = 0.5;
 /** Opening is slower than closing, so that the loop settles instead of oscillating. */
@@ -95,6 +104,8 @@ export const PRIMARY_POLICY: PrimaryPolicy = {
   outputsWait: (state) => state !== 'solo' && state !== 'joining',
 
   committed: (session, mode) => (mode === 'received' ? session.receivedSeq : session.durableSeq),
+
+  committedByAll: (committed) => least(committed),
 
   ackIsSound: (ack, session, epoch) =>
     ack.epoch === epoch &&

@@ -1,6 +1,9 @@
 /**
  * What the primary knows of one stream of a backup: watermarks, queues and when it was heard.
  *
+ *   waiting -> joining -> counted    a backup; counted -> joining with each new epoch
+ *   waiting -> verifying             a replica that only compares
+ *
  * Invariant: replayedSeq, durableSeq <= receivedSeq <= sentSeq <= last recorded entry. The core
  * moves `sentSeq`, acks move the others, nothing moves any of them back.
  */
@@ -8,6 +11,7 @@
 import { assert } from '../base/assert.js';
 import { Backlog } from './backlog.js';
 import type { PairLimits } from './limits.js';
+import type { Purpose, Stage } from './primary-contract.js';
 import type {
   AckMode,
   AckView,
@@ -18,7 +22,15 @@ import type {
 
 export class PrimarySession {
   readonly id: number;
-  readonly openedMs: number;
+  readonly purpose: Purpose;
+  stage: Stage = 'waiting';
+  /** Entry that began this backup's protection; null before it is logged. */
+  protectionSeq: bigint | null = null;
+  /** Epoch in which it was taken. */
+  openedIn = 0n;
+  /** Entries after this one are still wanted, before any ack says so. */
+  private wantedAfter = 0n;
+  openedMs: number;
   /** Entry that the backup's state starts after; null while the snapshot is being taken. */
   baseSeq: bigint | null = null;
   /** The log's end when sending began; queues count only what came later. */
@@ -42,13 +54,55 @@ export class PrimarySession {
   private ackAdvancedMs: number;
   private replayAdvancedMs: number;
 
-  constructor(id: number, nowMs: number) {
+  constructor(id: number, nowMs: number, purpose: Purpose = 'protect') {
     this.id = id;
+    this.purpose = purpose;
     this.openedMs = nowMs;
     this.heardMs = nowMs;
     this.sentMs = nowMs;
     this.ackAdvancedMs = nowMs;
     this.replayAdvancedMs = nowMs;
+  }
+
+  /** The wait is over: what is recorded after `seq` is for this backup too. */
+  begin(seq: bigint, epoch: bigint, nowMs: number): void {
+    assert(this.stage === 'waiting', `session ${this.id} begins twice`);
+    this.stage = this.purpose === 'verify' ? 'verifying' : 'joining';
+    this.wantedAfter = seq;
+    this.openedIn = epoch;
+    this.openedMs = nowMs;
+    this.heardMs = nowMs;
+    this.ackAdvancedMs = nowMs;
+    this.replayAdvancedMs = nowMs;
+  }
+
+  /** From here on the backup may hold the protection entry that is about to be logged. */
+  count(): void {
+    assert(this.stage === 'joining', `session ${this.id} counts from ${this.stage}`);
+    this.stage = 'counted';
+    this.protectionSeq = null;
+  }
+
+  /** A new epoch begins: what was promised in the old one ends. */
+  uncount(): void {
+    if (this.stage === 'counted') this.stage = 'joining';
+    this.protectionSeq = null;
+  }
+
+  /** Entries up to here need not be kept for this backup. */
+  get doneSeq(): bigint {
+    return this.receivedSeq > this.wantedAfter ? this.receivedSeq : this.wantedAfter;
+  }
+
+  /** The transport asks to wait, or goes on. */
+  block(isBlocked: boolean): void {
+    this.isBlocked = isBlocked;
+  }
+
+  /** The machine was copied as it is after `seq`. */
+  copied(seq: bigint, lastSeq: bigint, nowMs: number): void {
+    assert(this.baseSeq === null, `the machine was copied twice for session ${this.id}`);
+    this.rebase(seq, lastSeq, nowMs);
   }
 
   /** The backup's state after `seq` is known to the stream; `lastSeq` is the log's end. */
@@ -157,6 +211,11 @@ export class PrimarySession {
       wakeMs = Math.min(wakeMs, Math.max(replayOldest, this.replayAdvancedMs) + limits.ackStallMs);
     }
     return wakeMs;
+  }
+
+  /** Log that the backup has not acknowledged or not applied, whichever is more. */
+  get queuedBytes(): number {
+    return Math.max(this.unacked.bytes, this.unreplayed.bytes);
   }
 
   /** Age of the oldest entry that the backup's machine has not applied. */

@@ -10,7 +10,7 @@ import { assert } from '../base/assert.js';
 import { MAX_BATCH_BYTES } from '../event/limits.js';
 
 /** Version of the exchange in proto/lockstep/v1/replication.proto. Another one is refused. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /**
  * Largest gRPC message that is accepted: the largest batch and its envelope. A snapshot travels in

@@ -17,6 +17,7 @@ import {
   OutputHistory,
   ReplicationServiceService,
   SnapshotChunk,
+  StandBy,
   type ReplicateResponse,
 } from './generated/lockstep/v1/replication.js';
 
@@ -51,6 +52,7 @@ function writeBatch(writer: Writer, batch: Batch): void {
   if (batch.data.length > 0) writer.uint32(34).bytes(batch.data);
   put64(writer, 40, batch.recordedNs);
   put64(writer, 48, batch.releasedSeq);
+  if (batch.counted) writer.uint32(56).bool(true);
 }
 
 function writePages(writer: Writer, pages: MachinePages): void {
@@ -96,6 +98,9 @@ export function encodeReplicateResponse(response: ReplicateResponse): Buffer {
       writePages(writer.uint32(50).fork(), message.value);
       writer.ldelim();
       break;
+    case 'standBy':
+      writer.uint32(58).bytes(StandBy.encode(message.value).finish());
+      break;
     case undefined:
       break;
   }
@@ -112,6 +117,7 @@ function readBatch(reader: Reader, end: number): Batch {
     else if (tag === 34) batch.data = asBuffer(reader.bytes());
     else if (tag === 40) batch.recordedNs = wide(reader.uint64());
     else if (tag === 48) batch.releasedSeq = wide(reader.uint64());
+    else if (tag === 56) batch.counted = reader.bool();
     else reader.skipType(tag & 7);
   }
   return batch;
@@ -169,6 +175,8 @@ export function decodeReplicateResponse(bytes: Uint8Array): ReplicateResponse {
       message = { $case: 'history', value: OutputHistory.decode(reader.bytes()) };
     } else if (tag === 50) {
       message = { $case: 'pages', value: readPages(reader, within(reader)) };
+    } else if (tag === 58) {
+      message = { $case: 'standBy', value: StandBy.decode(reader.bytes()) };
     } else reader.skipType(tag & 7);
   }
   return { message };

@@ -6,7 +6,7 @@
  */
 
 import { BackupCore } from '../protocol/backup-core.js';
-import type { CloseReason } from '../protocol/primary-contract.js';
+import type { CloseReason, Purpose } from '../protocol/primary-contract.js';
 import type { BackupEffect, BackupInput } from '../protocol/backup-contract.js';
 import { Driver } from './driver.js';
 import { Replica } from './entry.js';
@@ -23,6 +23,7 @@ export class BackupRole {
   readonly process: Process;
   readonly core: BackupCore;
   replica = new Replica(new Guest());
+  private readonly purpose: Purpose;
   private readonly surroundings: Surroundings;
   private readonly driver: Driver<BackupInput, BackupEffect>;
   private stream: { readonly number: number; readonly stream: Stream } | null = null;
@@ -38,13 +39,20 @@ export class BackupRole {
   constructor(
     process: Process,
     surroundings: Surroundings,
-    origin: { readonly addresses: readonly string[]; readonly logEpoch: bigint },
+    origin: {
+      readonly purpose: Purpose;
+      readonly addresses: readonly string[];
+      readonly logEpoch: bigint;
+    },
   ) {
     const { configuration, rules } = surroundings;
     this.process = process;
     this.surroundings = surroundings;
+    this.purpose = origin.purpose;
     this.core = new BackupCore({
       limits: configuration.limits,
+      purpose: origin.purpose,
+      rejoins: configuration.rejoins,
       addresses: origin.addresses,
       position: 0n,
       logEpoch: origin.logEpoch,
@@ -81,8 +89,10 @@ export class BackupRole {
       case 'send-hello':
         return this.send({
           kind: 'hello',
+          purpose: this.purpose,
           position: Number(effect.position),
           epoch: effect.epoch,
+          chain: this.replica.entry(Number(effect.position)),
         });
       case 'load-snapshot':
         this.replica = new Replica(new Guest());
@@ -159,6 +169,8 @@ export class BackupRole {
         const { epoch, mode, seq } = message;
         return this.driver.give({ kind: 'hello-answered', stream, epoch, mode, seq: BigInt(seq) });
       }
+      case 'wait':
+        return this.driver.give({ kind: 'told-to-wait', stream, epoch: message.epoch });
       case 'chunk':
         return this.driver.give({ kind: 'snapshot-chunk', stream });
       case 'snapshot':
@@ -193,6 +205,7 @@ export class BackupRole {
       firstSeq: BigInt(first.seq),
       lastSeq: BigInt(last.seq),
       releasedSeq: message.releasedSeq,
+      counted: message.counted,
       intact: message.intact,
       epochs: entries
         .filter((entry) => entry.kind === 'epoch')

@@ -37,6 +37,12 @@ export interface Configuration {
   readonly restartMs: number;
   /** Generations that a previous life of the machine left in the arbiter. */
   readonly staleGenerations: readonly number[];
+  /** Backups that protect at once; other nodes stand by. */
+  readonly backups: number;
+  /** A node that only verifies, or -1. */
+  readonly verifier: number;
+  /** Whether a backup that loses an arbitration follows the winner. */
+  readonly rejoins: boolean;
   /** A node with other images, or -1. */
   readonly incompatibleNode: number;
   /** When a node of a previous life, which knows a later epoch, dials everybody; or Infinity. */
@@ -49,6 +55,7 @@ export interface Configuration {
 }
 
 const STREAM_OF_CONFIGURATION = 1;
+const STREAM_OF_ROSTER = 6;
 
 /** Limits of a simulated pair: those of production, with faster clocks and smaller queues. */
 function drawLimits(random: Random): PairLimits {
@@ -77,6 +84,19 @@ function drawLimits(random: Random): PairLimits {
   };
 }
 
+/** How many nodes there are beside a pair, and what for. */
+function drawRoster(seed: number, pair: number): Roster {
+  const random = new Random(seed, STREAM_OF_ROSTER);
+  const rejoins = random.chance(0.5);
+  if (random.chance(0.6)) return { nodes: pair, backups: 1, verifier: -1, rejoins };
+  const backups = random.pick([1, 2, 2]);
+  const nodes = backups + random.pick([1, 2, 2]);
+  const hasVerifier = nodes > backups + 1 && random.chance(0.5);
+  return { nodes: Math.max(nodes, pair), backups, verifier: hasVerifier ? nodes - 1 : -1, rejoins };
+}
+
+type Roster = Pick<Configuration, 'nodes' | 'backups' | 'verifier' | 'rejoins'>;
+
 /** The configuration of a seed; the same on every host. */
 export function configure(seed: number): Configuration {
   const random = new Random(seed, STREAM_OF_CONFIGURATION);
@@ -84,13 +104,15 @@ export function configure(seed: number): Configuration {
   const hasElder = random.chance(0.05);
   const hasFlip = random.chance(0.08);
   // An elder only matters beside a pair; a flip is found late where replay is slow.
-  const nodes = hasElder ? 3 : random.pick([2, 2, 3]);
+  const pair = hasElder ? 3 : random.pick([2, 2, 3]);
+  const roster = drawRoster(seed, pair);
+  const { nodes } = roster;
   const isSlow = random.chance(hasFlip ? 0.7 : 0.2);
   const healAtMs = random.pick([800, 1_600, 3_000]);
   const slowestDelayMs = random.pick([0.3, 2, 8]);
   const base = {
     seed,
-    nodes,
+    ...roster,
     limits,
     ackMode: random.chance(0.2) ? ('durable' as const) : ('received' as const),
     sliceMs: random.pick([5, 10]),

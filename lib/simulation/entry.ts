@@ -5,7 +5,7 @@
  * object. `after` is for the checkers alone; no role reads it.
  */
 
-import type { CloseReason } from '../protocol/primary-contract.js';
+import type { CloseReason, Purpose } from '../protocol/primary-contract.js';
 import type { Guest } from './guest.js';
 
 export type EntryKind =
@@ -28,7 +28,15 @@ export interface Entry {
 export const ENTRY_BYTES = 32;
 
 export type Message =
-  | { readonly kind: 'hello'; readonly position: number; readonly epoch: bigint }
+  | {
+      readonly kind: 'hello';
+      readonly purpose: Purpose;
+      readonly position: number;
+      readonly epoch: bigint;
+      /** Entry at `position`, null if it is not held: the chain hash. */
+      readonly chain: Entry | null;
+    }
+  | { readonly kind: 'wait'; readonly epoch: bigint }
   | {
       readonly kind: 'answer';
       readonly epoch: bigint;
@@ -42,6 +50,7 @@ export type Message =
       readonly epoch: bigint;
       readonly entries: readonly Entry[];
       readonly releasedSeq: bigint;
+      readonly counted: boolean;
       /** False if the stream broke in the middle of it. */
       readonly intact: boolean;
     }
@@ -83,6 +92,12 @@ export class Replica {
 
   entry(seq: number): Entry | null {
     return this.log[seq - this.baseSeq - 1] ?? null;
+  }
+
+  /** Whether the log up to `seq` is the one that ends with `chain`; 0 begins every log. */
+  hasSame(seq: number, chain: Entry | null): boolean {
+    const own = this.entry(seq);
+    return own === null ? seq === 0 && this.baseSeq === 0 : own === chain;
   }
 
   /** Entries `firstSeq` to `lastSeq`, both held. */

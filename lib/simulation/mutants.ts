@@ -44,6 +44,9 @@ export const MUTANTS: readonly Mutant[] = [
   plant(2, 'sent-is-acked', 'what the transport took counts as acknowledged', {
     primary: { committed: (session) => session.sentSeq },
   }),
+  plant(2, 'one-of-several-is-enough', 'output waits for the fastest of several backups', {
+    primary: { committedByAll: (all) => all.reduce((most, one) => (one > most ? one : most), 0n) },
+  }),
   plant(3, 'endless-gate', 'held output may grow without limit', {
     primary: {
       mustPause: (queue, bytes, limit) => queue === 'log' && primary.mustPause(queue, bytes, limit),
@@ -131,6 +134,12 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   plant(28, 'protected-too-early', 'a joining backup may promote before protection began', {
     backup: { beginsProtection: () => true },
+  }),
+  plant(28, 'protected-for-another', "another backup's protection entry counts as one's own", {
+    backup: { beginsProtection: (isRepeated, isSession) => isRepeated && isSession },
+  }),
+  plant(28, 'promise-outlives-epoch', 'a backup stays protected when its primary goes on anew', {
+    backup: { promiseEndsWithEpoch: () => false },
   }),
   plant(28, 'snapshot-without-requests', 'a snapshot leaves out what the disk still does', {
     world: { snapshotsHoldRequests: false },

@@ -12,6 +12,7 @@ import { ENTRY_BYTES, type Entry, type EntryKind, type Message, type Replica } f
 import type { Stream } from './network.js';
 import type { Process } from './process.js';
 import type { Surroundings, TakeoverOrder } from './surroundings.js';
+import { AckProgress } from './ack-progress.js';
 import { ThrottleTurns } from './throttle-turns.js';
 
 /** Slices between two comparisons of state. */
@@ -21,6 +22,8 @@ const ITEM_BYTES = 64;
 /** Time that one piece of a snapshot takes to leave. */
 const CHUNK_MS = 2;
 const MAX_INPUTS_PER_SLICE = 16;
+
+type SendBatch = Extract<PrimaryEffect, { readonly kind: 'send-batch' }>;
 
 type Arrival =
   | { readonly kind: 'input'; readonly client: number; readonly sequence: number }
@@ -43,13 +46,10 @@ export class PrimaryRole {
   private isPaused = false;
   private wantsPowerOff = false;
   private permille = 1000;
-  private sentSeq = 0;
   private readonly blocked = new Set<number>();
   releasedOffset = 0;
   private speaksIn = 0n;
-  /** World time at which an ack last moved a watermark, for the checkers. */
-  ackedAtMs = 0;
-  heardAtMs = 0;
+  readonly progress = new AckProgress();
   readonly throttleTurns = new ThrottleTurns();
 
   constructor(
@@ -65,6 +65,7 @@ export class PrimaryRole {
     this.core = new PrimaryCore({
       limits: configuration.limits,
       ackMode: configuration.ackMode,
+      backups: configuration.backups,
       takeover,
       policy: rules.primary,
     });
@@ -86,12 +87,12 @@ export class PrimaryRole {
   accept(stream: Stream): void {
     const session = this.nextSession;
     this.nextSession += 1;
+    this.progress.opened(session, this.streams, this.surroundings.agenda.nowMs);
     this.streams.set(session, stream);
     stream.ends[1] = {
       received: (message) => this.received(session, message),
       closed: () => {
-        this.streams.delete(session);
-        this.blocked.delete(session);
+        this.forget(session);
         this.driver.give({ kind: 'backup-closed', session });
       },
       blocked: (isBlocked) => {
@@ -122,23 +123,22 @@ export class PrimaryRole {
   private received(session: number, message: Message): void {
     switch (message.kind) {
       case 'hello': {
-        const held = this.replica.lastSeq - message.position;
         const { retainedEntries, incompatibleNode } = this.surroundings.configuration;
-        const stream = this.streams.get(session);
+        const isKept = this.replica.lastSeq - message.position <= retainedEntries;
+        const node = this.streams.get(session)?.processes[0].node;
         this.driver.give({
           kind: 'backup-opened',
           session,
+          purpose: message.purpose,
           position: BigInt(message.position),
           epoch: message.epoch,
-          compatible: stream?.processes[0].node !== incompatibleNode,
-          resumable:
-            held >= 0 && held <= retainedEntries && message.position >= this.replica.baseSeq,
+          compatible: node !== incompatibleNode,
+          resumable: isKept && this.replica.hasSame(message.position, message.chain),
         });
         return;
       }
       case 'ack': {
-        const before = this.core.figures(0);
-        this.heardAtMs = this.surroundings.agenda.nowMs;
+        this.progress.acked(session, message, this.surroundings.agenda.nowMs);
         this.driver.give({
           kind: 'ack',
           session,
@@ -148,10 +148,6 @@ export class PrimaryRole {
           replayedSeq: message.replayedSeq,
           chainMatches: this.chainMatches(message),
         });
-        const after = this.core.figures(0);
-        if (after.receivedSeq > before.receivedSeq || after.replayedSeq > before.replayedSeq) {
-          this.ackedAtMs = this.surroundings.agenda.nowMs;
-        }
         return;
       }
       default:
@@ -160,7 +156,7 @@ export class PrimaryRole {
   }
 
   private chainMatches(ack: Extract<Message, { readonly kind: 'ack' }>): boolean {
-    return ack.chain === null || this.replica.entry(Number(ack.receivedSeq)) === ack.chain;
+    return ack.chain === null || this.replica.hasSame(Number(ack.receivedSeq), ack.chain);
   }
 
   private perform(effect: PrimaryEffect): void {
@@ -207,10 +203,12 @@ export class PrimaryRole {
         const { epoch, mode, seq } = effect;
         return network.send(stream, 1, { kind: 'answer', epoch, mode, seq: Number(seq) });
       }
+      case 'stand-by':
+        return network.send(stream, 1, { kind: 'wait', epoch: effect.epoch });
       case 'take-snapshot':
         return this.takeSnapshot(stream, effect.session);
       case 'send-batch': {
-        this.sentSeq = Number(effect.lastSeq);
+        this.progress.sent(effect.session, effect.lastSeq);
         const entries = this.replica.range(Number(effect.firstSeq), Number(effect.lastSeq));
         return this.sendBatches(stream, entries, effect);
       }
@@ -219,25 +217,26 @@ export class PrimaryRole {
         return network.send(stream, 1, { kind: 'heartbeat', epoch, lastSeq, releasedSeq });
       }
       case 'close-stream':
-        this.streams.delete(effect.session);
-        this.blocked.delete(effect.session);
+        this.forget(effect.session);
         return network.close(stream, 1, effect.reason);
     }
   }
 
+  private forget(session: number): void {
+    this.streams.delete(session);
+    this.blocked.delete(session);
+  }
+
   /** A batch of the core may be split at any entry. */
-  private sendBatches(
-    stream: Stream,
-    entries: readonly Entry[],
-    head: { readonly epoch: bigint; readonly releasedSeq: bigint },
-  ): void {
+  private sendBatches(stream: Stream, entries: readonly Entry[], head: SendBatch): void {
     const { random, network } = this.surroundings;
-    const { epoch, releasedSeq } = head;
-    const cut =
-      entries.length > 1 && random.chance(0.2) ? random.between(1, entries.length - 1) : 0;
+    const { epoch, releasedSeq, counted } = head;
+    const isCut = entries.length > 1 && random.chance(0.2);
+    const cut = isCut ? random.between(1, entries.length - 1) : 0;
     for (const part of [entries.slice(0, cut), entries.slice(cut)]) {
       if (part.length === 0) continue;
-      network.send(stream, 1, { kind: 'batch', epoch, entries: part, releasedSeq, intact: true });
+      const batch = { epoch, entries: part, releasedSeq, counted, intact: true };
+      network.send(stream, 1, { kind: 'batch', ...batch });
     }
   }
 
@@ -371,7 +370,7 @@ export class PrimaryRole {
   /** An output mark is on its way before anything else happens. */
   private checkSent(seq: number): void {
     if (this.core.state !== 'protected' || this.blocked.size > 0) return;
-    if (this.process.isRunning && this.sentSeq < seq) {
+    if (this.process.isRunning && !this.progress.hasSent(BigInt(seq))) {
       this.surroundings.violation(`the output mark ${seq} was not sent at once`);
     }
   }

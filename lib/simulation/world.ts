@@ -217,7 +217,7 @@ export class World implements Surroundings, View {
   claim(process: Process, generation: bigint, answer: (answer: ArbiterAnswer) => void): void {
     this.arbiter.claim(process, generation, (told) => {
       this.trace(process, 11, () => `arbiter on generation ${generation}: ${told.outcome}`);
-      this.losers.answered(process, told);
+      this.losers.answered(process, generation, told);
       answer(told);
     });
   }
@@ -270,9 +270,9 @@ export class World implements Surroundings, View {
   transition(process: Process, kind: 'primary' | 'backup', change: Transition): void {
     this.transitions.add(`${kind}: ${change.from} -> ${change.to}`);
     this.trace(process, 1, () => `${kind} ${change.from} -> ${change.to}, ${change.cause}`);
-    if (kind === 'backup') return;
-    this.protectedSinceMs = change.to === 'protected' ? this.nowMs : Infinity;
     const { role } = this.node(process.node);
+    if (kind === 'backup') return this.losers.changed(role, change.to);
+    this.protectedSinceMs = change.to === 'protected' ? this.nowMs : Infinity;
     if (role?.kind === 'primary') checkStalled(this, role, change.cause);
   }
 
@@ -321,8 +321,10 @@ export class World implements Surroundings, View {
     const addresses = this.nodes.filter((other) => other !== node).map(({ id }) => `n${id}`);
     const isElder = node.id > 0 && this.nowMs >= this.configuration.elderAtMs;
     const logEpoch = isElder ? ELDER_EPOCH : 0n;
-    const role = new BackupRole(this.newProcess(node), this, { addresses, logEpoch });
-    this.trace(role.process, 15, () => 'starts as backup');
+    const purpose = node.id === this.configuration.verifier ? 'verify' : 'protect';
+    const origin = { purpose, addresses, logEpoch } as const;
+    const role = new BackupRole(this.newProcess(node), this, origin);
+    this.trace(role.process, 15, () => `starts as backup, to ${purpose}`);
     node.role = role;
     role.start();
   }

@@ -144,7 +144,8 @@ test.serial(
     const fixture = new PairFixture(t);
     const { primary, backup } = await fixture.pair();
     const second = await fixture.backup([primary, backup]);
-    await second.heard('primary refuses');
+    await second.heard('greeting -> waiting');
+    t.is((await second.status()).role, Role.SPARE);
     const log = await fixture.console([primary, backup, second]);
     await transact(t, log, 50);
     await untilProtected(primary);

@@ -17,6 +17,15 @@ import { NodeProcess, until } from '../../tools/demo/node-process.js';
 export { NodeProcess, until };
 
 const TOY_NODE = new URL('./toy-node.js', import.meta.url).pathname;
+
+/** A place in a pool, and the process that lives there now. */
+export interface PoolHost {
+  readonly address: string;
+  node: NodeProcess;
+  /** Starts another process there, as whoever looks after the host would. */
+  start(): NodeProcess;
+}
+
 /** Everything that one test starts, in a folder of its own. */
 export class PairFixture {
   readonly folder = mkdtempSync(join(tmpdir(), 'lockstep-pair-'));
@@ -44,6 +53,17 @@ export class PairFixture {
   async backup(of: readonly NodeProcess[], ...flags: string[]): Promise<NodeProcess> {
     const addresses = await Promise.all(of.map((node) => node.address()));
     return this.start('backup', ['--connect', addresses.join(','), ...flags]);
+  }
+
+  /** `count` hosts of a pool, started at once; each knows the address of every one. */
+  pool(count: number, ...flags: string[]): PoolHost[] {
+    const address = (host: number): string => `unix:${join(this.folder, `host-${host}.sock`)}`;
+    const all = Array.from({ length: count }, (_, host) => address(host));
+    return all.map((own) => {
+      const listen = ['--listen', own, '--connect', all.join(',')];
+      const start = (): NodeProcess => this.start('node', [...listen, ...flags]);
+      return { address: own, node: start(), start };
+    });
   }
 
   /** A primary and a backup that protects it. */

@@ -6,7 +6,7 @@
  * changes the machine's digest, so a test can start two nodes that do not fit.
  */
 
-import { runBackup } from '../../backup/main.js';
+import { runBackup, runMember } from '../../backup/main.js';
 import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';
 import { DEFAULT_ENGINE } from '../../lib/machine/engine.js';
 import type { MachineSpec } from '../../lib/node/machine-spec.js';
@@ -22,6 +22,8 @@ const command: Command = {
     ...PAIR_OPTIONS,
     connect: { type: 'string', value: 'A,B', help: 'where a primary may be' },
     append: { type: 'string', value: 'TEXT', help: 'part of the digest' },
+    rejoin: { type: 'boolean', help: 'as of lockstep backup' },
+    'verify-only': { type: 'boolean', help: 'as of lockstep backup' },
     flipped: { type: 'boolean', help: 'a bit of RAM flips after a while' },
   },
   positionals: { min: 1, max: 1 },
@@ -38,9 +40,18 @@ const command: Command = {
     };
     const options = await readNodeOptions(args);
     const journal = openJournal(args);
-    return args.positionals[0] === 'backup'
-      ? runBackup(options, args.list('connect') ?? [], spec, journal)
-      : runPrimary(options, spec, journal);
+    const connect = args.list('connect') ?? [];
+    switch (args.positionals[0]) {
+      case 'backup': {
+        const purpose = args.flag('verify-only') ? 'verify' : 'protect';
+        const following = { connect, purpose, rejoins: args.flag('rejoin') } as const;
+        return runBackup(options, following, spec, journal);
+      }
+      case 'node':
+        return runMember(options, connect, spec, journal);
+      default:
+        return runPrimary(options, spec, journal);
+    }
   },
 };
 

@@ -12,7 +12,12 @@ import type { ArbiterAnswer } from '../../lib/protocol/arbiter.js';
 import type { BackupInput } from '../../lib/protocol/backup-contract.js';
 import { BackupCore } from '../../lib/protocol/backup-core.js';
 import { DEFAULT_LIMITS } from '../../lib/protocol/limits.js';
-import type { CloseReason, PrimaryInput, Takeover } from '../../lib/protocol/primary-contract.js';
+import type {
+  CloseReason,
+  PrimaryInput,
+  Purpose,
+  Takeover,
+} from '../../lib/protocol/primary-contract.js';
 import { PrimaryCore } from '../../lib/protocol/primary-core.js';
 
 /** A core that takes commands as text. */
@@ -85,6 +90,7 @@ function makeSubject(words: Words): Subject {
       limits: DEFAULT_LIMITS,
       ackMode: words.text('ack', 'received') === 'durable' ? 'durable' : 'received',
       takeover: words.has('epoch') ? takeoverOf(words) : null,
+      backups: words.number('backups', 1),
     });
     return (command, nowMs) => core.step(primaryInput(command), nowMs);
   }
@@ -93,8 +99,14 @@ function makeSubject(words: Words): Subject {
     addresses: words.text('addresses', 'a').split(','),
     position: words.big('position', 0n),
     logEpoch: words.big('logEpoch', 0n),
+    purpose: purposeOf(words),
+    rejoins: words.flag('rejoins', false),
   });
   return (command, nowMs) => core.step(backupInput(command), nowMs);
+}
+
+function purposeOf(words: Words): Purpose {
+  return words.text('purpose', 'protect') === 'verify' ? 'verify' : 'protect';
 }
 
 function takeoverOf(words: Words): Takeover {
@@ -128,6 +140,7 @@ function primaryInput(words: Words): PrimaryInput {
       return {
         kind: 'backup-opened',
         session,
+        purpose: purposeOf(words),
         position: words.big('position', 0n),
         epoch: words.big('epoch', 0n),
         compatible: words.flag('compatible', true),
@@ -181,6 +194,8 @@ function backupInput(words: Words): BackupInput {
       const mode = words.text('mode', 'resume') === 'snapshot' ? 'snapshot' : 'resume';
       return { kind: 'hello-answered', stream, epoch, mode, seq };
     }
+    case 'told-to-wait':
+      return { kind: 'told-to-wait', stream, epoch };
     case 'snapshot-loaded':
       return { kind: 'snapshot-loaded', stream, seq };
     case 'batch': {
@@ -195,6 +210,7 @@ function backupInput(words: Words): BackupInput {
         firstSeq: words.big('first', words.big('last', 1n)),
         lastSeq: words.big('last', 1n),
         releasedSeq,
+        counted: words.flag('counted', true),
         intact: words.flag('intact', true),
         epochs: epochs.map((text) => {
           const [at = '0', number = '0'] = text.split(':');

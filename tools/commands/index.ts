@@ -48,6 +48,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./backup.js')).backup,
   },
   {
+    name: 'node',
+    group: 'A pair',
+    summary: 'be one host of a pool, in whatever role is needed',
+    runsMachine: true,
+    load: async () => (await import('./node.js')).node,
+  },
+  {
     name: 'console',
     group: 'A pair',
     summary: 'attach to the machine, wherever it runs',

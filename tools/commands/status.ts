@@ -7,6 +7,7 @@ import { LockstepError } from '../../lib/base/error.js';
 import { askStatus } from '../../lib/node/primary-finder.js';
 import { clientTarget } from '../../lib/rpc/client.js';
 import {
+  BackupStage,
   Protection,
   Role,
   type GetStatusResponse,
@@ -80,6 +81,7 @@ function jsonOf(answer: Answer): string {
     address,
     role: roleName(found.role),
     protection: protectionName(found.protection),
+    backups: found.backups.map((one) => ({ ...one, stage: nameOf(BackupStage, one.stage) })),
   });
 }
 
@@ -94,6 +96,7 @@ const COLUMNS = [
   'LAG',
   'LAG STEPS',
   'CHECKS',
+  'BACKUPS',
 ] as const;
 
 function table(answers: readonly Answer[]): string[] {
@@ -128,5 +131,18 @@ function rowOf(answer: Answer): string[] {
     `${(found.lagSeconds * 1000).toFixed(1)} ms`,
     `${found.lagSteps}`,
     `${found.stateChecks}`,
+    backupsOf(found),
   ];
+}
+
+/** How many backups a primary has in which stage. */
+function backupsOf({ role, backups }: GetStatusResponse): string {
+  if (role !== Role.PRIMARY) return '';
+  const counts = new Map<string, number>();
+  for (const { stage } of backups) {
+    const name = nameOf(BackupStage, stage);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const parts = [...counts].map(([name, count]) => `${count} ${name}`);
+  return parts.length === 0 ? 'none' : parts.join(', ');
 }

@@ -19,7 +19,7 @@ const TURNS_LIMIT = 10;
 export function checkHearing(view: View, primary: PrimaryRole): void {
   if (!primary.process.isRunning || primary.core.state !== 'protected') return;
   const { limits } = view.configuration;
-  const heardMs = Math.max(primary.heardAtMs, primary.process.runningSinceMs);
+  const heardMs = Math.max(primary.progress.heardAtMs, primary.process.runningSinceMs);
   if (view.nowMs - heardMs > limits.backupSilentMs + limits.heartbeatMs + MARGIN_MS) {
     view.violation(`${primary.process.name} has not noticed that its backup is silent`);
   }
@@ -29,7 +29,7 @@ export function checkHearing(view: View, primary: PrimaryRole): void {
 export function checkStalled(view: View, primary: PrimaryRole, cause: string): void {
   const { limits } = view.configuration;
   if (cause !== 'backup stalled') return;
-  if (view.nowMs - primary.ackedAtMs < limits.ackStallMs * 0.9) {
+  if (view.nowMs - primary.progress.stuckSinceMs() < limits.ackStallMs * 0.9) {
     view.violation(`${primary.process.name} gave up a backup that was only slow`);
   }
 }

@@ -39,7 +39,9 @@ function isCovered(view: View, primary: PrimaryRole): boolean {
   return others.some(
     (other) =>
       (other.kind === 'primary' || (mayPromote(other) && other.core.figures().epoch >= epoch)) &&
-      (entry === null || other.replica.entry(Number(committedSeq)) === entry),
+      (entry === null ||
+        other.replica.baseSeq >= committedSeq ||
+        other.replica.entry(Number(committedSeq)) === entry),
   );
 }
 

@@ -23,6 +23,7 @@ function batch(change: Partial<Batch>): Batch {
     firstSeq: 1n,
     lastSeq: change.firstSeq ?? 1n,
     releasedSeq: 0n,
+    counted: true,
     intact: true,
     epochs: [],
     powerOffSeq: null,
@@ -99,7 +100,7 @@ const FAULTY: readonly (readonly [string, Partial<Batch>])[] = [
   ['a torn batch', { firstSeq: 4n, intact: false }],
   ['a gap', { firstSeq: 5n }],
   ['a repetition', { firstSeq: 3n }],
-  ['a batch of another epoch', { firstSeq: 4n, epoch: 2n }],
+  ['a batch of an older epoch', { firstSeq: 4n, epoch: 0n }],
   ['an entry of a future epoch', { firstSeq: 4n, epochs: [{ seq: 4n, epoch: 2n }] }],
 ];
 

@@ -12,7 +12,7 @@ const { heldBytes, unackedBytes } = DEFAULT_LIMITS;
 
 test('held output pauses the guest at its limit, and resumes it below', (t) => {
   const guest = new GuestControl(PRIMARY_POLICY, DEFAULT_LIMITS);
-  const load = { session: null, isJoining: false };
+  const load = { backups: [], isJoining: false };
   t.deepEqual(guest.steer({ ...load, heldBytes: heldBytes - 1 }, 0), []);
   t.deepEqual(guest.steer({ ...load, heldBytes }, 1), [
     { kind: 'pause-guest', cause: 'output-full' },
@@ -27,9 +27,9 @@ test('a log that the backup has not taken pauses the guest too', (t) => {
   guest.backupOpened(0);
   session.rebase(0n, 0n, 0);
   session.recorded(1n, unackedBytes, false, 1);
-  const load = { session, heldBytes: 0, isJoining: false };
+  const load = { backups: [session], heldBytes: 0, isJoining: false };
   t.deepEqual(guest.steer(load, 1), [{ kind: 'pause-guest', cause: 'log-full' }]);
-  t.deepEqual(guest.steer({ ...load, session: null }, 2), [{ kind: 'resume-guest' }]);
+  t.deepEqual(guest.steer({ ...load, backups: [] }, 2), [{ kind: 'resume-guest' }]);
 });
 
 test('without a backup the guest has its whole budget', (t) => {
@@ -38,10 +38,10 @@ test('without a backup the guest has its whole budget', (t) => {
   guest.backupOpened(0);
   session.rebase(0n, 0n, 0);
   session.recorded(1n, 1, false, 0);
-  const load = { session, heldBytes: 0, isJoining: false };
+  const load = { backups: [session], heldBytes: 0, isJoining: false };
   t.true(guest.steer(load, 1_000).some((effect) => effect.kind === 'set-throttle'));
   t.true(guest.permille < 1_000);
-  t.deepEqual(guest.steer({ ...load, session: null }, 1_001), [
+  t.deepEqual(guest.steer({ ...load, backups: [] }, 1_001), [
     { kind: 'set-throttle', permille: 1_000 },
   ]);
 });

@@ -24,11 +24,12 @@ function messages(): ReplicateResponse[] {
   };
   const bytes = (): Buffer => Buffer.from(random.bytes(random.below(300)));
   const one = (): ReplicateResponse['message'] => {
-    switch (random.below(6)) {
+    switch (random.below(7)) {
       case 0: {
         const [epoch, firstSeq, lastSeq] = [wide(), wide(), wide()];
         const value = { epoch, firstSeq, lastSeq, data: bytes(), recordedNs: wide() };
-        return { $case: 'batch', value: { ...value, releasedSeq: wide() } };
+        const counted = random.below(2) === 1;
+        return { $case: 'batch', value: { ...value, releasedSeq: wide(), counted } };
       }
       case 1: {
         const steps = Array.from({ length: random.below(4) }, wide);
@@ -43,6 +44,8 @@ function messages(): ReplicateResponse[] {
         const value = { epoch: wide(), stream: 'uart', offset: wide(), data: bytes() };
         return { $case: 'history', value };
       }
+      case 5:
+        return { $case: 'standBy', value: { epoch: wide(), node: 'n' } };
       case 4: {
         const value = { epoch: wide(), round: random.below(3), data: bytes() };
         return { $case: 'pages', value };

@@ -35,6 +35,10 @@ export const Role = {
   FENCED: 4,
   /** STOPPED - The machine ended in order, or the node stopped on a failure. */
   STOPPED: 5,
+  /** SPARE - Stands by without the machine: enough others protect it. */
+  SPARE: 6,
+  /** VERIFIER - Follows a primary in order to compare; never takes over. */
+  VERIFIER: 7,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -47,6 +51,8 @@ export namespace Role {
   export type PRIMARY = typeof Role.PRIMARY;
   export type FENCED = typeof Role.FENCED;
   export type STOPPED = typeof Role.STOPPED;
+  export type SPARE = typeof Role.SPARE;
+  export type VERIFIER = typeof Role.VERIFIER;
   export type UNRECOGNIZED = typeof Role.UNRECOGNIZED;
 }
 
@@ -72,6 +78,30 @@ export namespace Protection {
   export type PROTECTED = typeof Protection.PROTECTED;
   export type HOLDING = typeof Protection.HOLDING;
   export type UNRECOGNIZED = typeof Protection.UNRECOGNIZED;
+}
+
+export const BackupStage = {
+  UNSPECIFIED: 0,
+  /** WAITING - Stands by without the machine. */
+  WAITING: 1,
+  /** JOINING - Loads the machine and catches up. */
+  JOINING: 2,
+  /** COUNTED - Output waits for its acknowledgements; it may take over. */
+  COUNTED: 3,
+  /** VERIFYING - Follows and compares; output does not wait for it. */
+  VERIFYING: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type BackupStage = typeof BackupStage[keyof typeof BackupStage];
+
+export namespace BackupStage {
+  export type UNSPECIFIED = typeof BackupStage.UNSPECIFIED;
+  export type WAITING = typeof BackupStage.WAITING;
+  export type JOINING = typeof BackupStage.JOINING;
+  export type COUNTED = typeof BackupStage.COUNTED;
+  export type VERIFYING = typeof BackupStage.VERIFYING;
+  export type UNRECOGNIZED = typeof BackupStage.UNRECOGNIZED;
 }
 
 export interface GetStatusRequest {
@@ -114,7 +144,19 @@ export interface GetStatusResponse {
   /** Where the backups of this primary serve, so that a client finds them when it has to. */
   backupAddresses: string[];
   /** What the compiler of guest code does here. */
-  engine: EngineStatus | undefined;
+  engine:
+    | EngineStatus
+    | undefined;
+  /** The backups that are connected to this primary, in the order in which they came. */
+  backups: BackupStatus[];
+}
+
+export interface BackupStatus {
+  /** Where it serves; empty if nowhere. */
+  address: string;
+  stage: BackupStage;
+  ackedSeq: bigint;
+  appliedSeq: bigint;
 }
 
 /**
@@ -213,6 +255,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     stateChecks: 0n,
     backupAddresses: [],
     engine: undefined,
+    backups: [],
   };
 }
 
@@ -338,6 +381,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.engine !== undefined) {
       EngineStatus.encode(message.engine, writer.uint32(218).fork()).join();
+    }
+    for (const v of message.backups) {
+      BackupStatus.encode(v!, writer.uint32(226).fork()).join();
     }
     return writer;
   },
@@ -581,6 +627,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.engine = EngineStatus.decode(reader, reader.uint32());
             continue;
           }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.backups.push(BackupStatus.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -643,6 +697,106 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.engine = (object.engine !== undefined && object.engine !== null)
       ? EngineStatus.fromPartial(object.engine)
       : undefined;
+    message.backups = object.backups?.map((e) => BackupStatus.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBackupStatus(): BackupStatus {
+  return { address: "", stage: 0, ackedSeq: 0n, appliedSeq: 0n };
+}
+
+export const BackupStatus: MessageFns<BackupStatus> = {
+  encode(message: BackupStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.stage !== 0) {
+      writer.uint32(16).int32(message.stage);
+    }
+    if (message.ackedSeq !== 0n) {
+      if (BigInt.asUintN(64, message.ackedSeq) !== message.ackedSeq) {
+        throw new globalThis.Error("value provided for field message.ackedSeq of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.ackedSeq);
+    }
+    if (message.appliedSeq !== 0n) {
+      if (BigInt.asUintN(64, message.appliedSeq) !== message.appliedSeq) {
+        throw new globalThis.Error("value provided for field message.appliedSeq of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.appliedSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.stage = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ackedSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.appliedSeq = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BackupStatus>): BackupStatus {
+    return BackupStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BackupStatus>): BackupStatus {
+    const message = createBaseBackupStatus();
+    message.address = object.address ?? "";
+    message.stage = object.stage ?? 0;
+    message.ackedSeq = (object.ackedSeq !== undefined && object.ackedSeq !== null) ? BigInt(object.ackedSeq) : 0n;
+    message.appliedSeq = (object.appliedSeq !== undefined && object.appliedSeq !== null)
+      ? BigInt(object.appliedSeq)
+      : 0n;
     return message;
   },
 };

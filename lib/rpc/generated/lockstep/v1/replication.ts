@@ -50,6 +50,8 @@ export interface Hello {
   node: string;
   /** Where this backup listens, so that clients can be told; empty if nowhere. */
   address: string;
+  /** True: it follows and compares, output never waits for it, and it never takes over. */
+  verifies: boolean;
 }
 
 /** Cumulative: it speaks for every entry up to the sequence numbers given. */
@@ -91,7 +93,18 @@ export interface ReplicateResponse {
     | { $case: "snapshot"; value: SnapshotChunk }
     | { $case: "history"; value: OutputHistory }
     | { $case: "pages"; value: MachinePages }
+    | { $case: "standBy"; value: StandBy }
     | undefined;
+}
+
+/**
+ * This backup is welcome, and enough others protect the machine. Heartbeats follow; Accepted does
+ * when this one is wanted.
+ */
+export interface StandBy {
+  epoch: bigint;
+  /** Random name of the primary process. */
+  node: string;
 }
 
 /** The primary takes this backup; what follows begins at first_seq. */
@@ -123,6 +136,11 @@ export interface Batch {
   recordedNs: bigint;
   /** Outputs marked up to here have left the primary. */
   releasedSeq: bigint;
+  /**
+   * Output waits for this backup from here on: only then does a second epoch entry of the
+   * session's epoch in this batch begin its protection.
+   */
+  counted: boolean;
 }
 
 /** Sent at a fixed interval, also when there is nothing else to say. */
@@ -289,6 +307,7 @@ function createBaseHello(): Hello {
     chain: Buffer.alloc(0),
     node: "",
     address: "",
+    verifies: false,
   };
 }
 
@@ -326,6 +345,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.address !== "") {
       writer.uint32(74).string(message.address);
+    }
+    if (message.verifies !== false) {
+      writer.uint32(80).bool(message.verifies);
     }
     return writer;
   },
@@ -415,6 +437,14 @@ export const Hello: MessageFns<Hello> = {
             message.address = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.verifies = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -443,6 +473,7 @@ export const Hello: MessageFns<Hello> = {
     message.chain = object.chain ?? Buffer.alloc(0);
     message.node = object.node ?? "";
     message.address = object.address ?? "";
+    message.verifies = object.verifies ?? false;
     return message;
   },
 };
@@ -702,6 +733,9 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
       case "pages":
         MachinePages.encode(message.message.value, writer.uint32(50).fork()).join();
         break;
+      case "standBy":
+        StandBy.encode(message.message.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -767,6 +801,14 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
             message.message = { $case: "pages", value: MachinePages.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = { $case: "standBy", value: StandBy.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -821,7 +863,83 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
         }
         break;
       }
+      case "standBy": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "standBy", value: StandBy.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseStandBy(): StandBy {
+  return { epoch: 0n, node: "" };
+}
+
+export const StandBy: MessageFns<StandBy> = {
+  encode(message: StandBy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.epoch);
+    }
+    if (message.node !== "") {
+      writer.uint32(18).string(message.node);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StandBy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStandBy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StandBy>): StandBy {
+    return StandBy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StandBy>): StandBy {
+    const message = createBaseStandBy();
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    message.node = object.node ?? "";
     return message;
   },
 };
@@ -953,7 +1071,15 @@ export const Accepted: MessageFns<Accepted> = {
 };
 
 function createBaseBatch(): Batch {
-  return { epoch: 0n, firstSeq: 0n, lastSeq: 0n, data: Buffer.alloc(0), recordedNs: 0n, releasedSeq: 0n };
+  return {
+    epoch: 0n,
+    firstSeq: 0n,
+    lastSeq: 0n,
+    data: Buffer.alloc(0),
+    recordedNs: 0n,
+    releasedSeq: 0n,
+    counted: false,
+  };
 }
 
 export const Batch: MessageFns<Batch> = {
@@ -990,6 +1116,9 @@ export const Batch: MessageFns<Batch> = {
         throw new globalThis.Error("value provided for field message.releasedSeq of type uint64 too large");
       }
       writer.uint32(48).uint64(message.releasedSeq);
+    }
+    if (message.counted !== false) {
+      writer.uint32(56).bool(message.counted);
     }
     return writer;
   },
@@ -1055,6 +1184,14 @@ export const Batch: MessageFns<Batch> = {
             message.releasedSeq = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.counted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1082,6 +1219,7 @@ export const Batch: MessageFns<Batch> = {
     message.releasedSeq = (object.releasedSeq !== undefined && object.releasedSeq !== null)
       ? BigInt(object.releasedSeq)
       : 0n;
+    message.counted = object.counted ?? false;
     return message;
   },
 };
