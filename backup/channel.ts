@@ -8,7 +8,7 @@
  * nothing is passed on any more.
  */
 
-import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
+import { Client, connectivityState, type ClientDuplexStream } from '@grpc/grpc-js';
 import { LOG_FORMAT_VERSION } from '../lib/event/event.js';
 import type { Node } from '../lib/node/node.js';
 import type { BackupEffect, BackupInput } from '../lib/protocol/backup-contract.js';
@@ -80,12 +80,23 @@ export class BackupChannel {
       ending: null,
     };
     this.stream = stream;
-    const deadline = Date.now() + this.options.node.limits.dialTimeoutMs;
-    client.waitForReady(deadline, (error) => {
-      if (this.stream !== stream) return;
-      if (error === undefined) this.options.give({ kind: 'connected', stream: stream.number });
-      else this.options.give({ kind: 'closed', stream: stream.number, reason: null });
-    });
+    this.awaitConnection(stream, Date.now() + this.options.node.limits.dialTimeoutMs);
+  }
+
+  /** A refused connection is told at once: among many addresses some are of dead hosts. */
+  private awaitConnection(stream: Stream, deadline: number): void {
+    if (this.stream !== stream) return;
+    const channel = stream.client.getChannel();
+    const state = channel.getConnectivityState(true);
+    const isOver = state === connectivityState.TRANSIENT_FAILURE || Date.now() >= deadline;
+    if (state === connectivityState.READY) {
+      this.options.give({ kind: 'connected', stream: stream.number });
+    } else if (isOver) {
+      this.drop();
+      this.options.give({ kind: 'closed', stream: stream.number, reason: null });
+    } else {
+      channel.watchConnectivityState(state, deadline, () => this.awaitConnection(stream, deadline));
+    }
   }
 
   sendHello(effect: Effect<'send-hello'>): void {
@@ -210,7 +221,9 @@ export class BackupChannel {
       if (this.stream !== stream) return;
       this.options.receive(stream.number, message, index + 1 < messages.length);
     }
-    if (stream.ending !== null && this.stream === stream) this.options.give(stream.ending);
+    if (stream.ending === null || this.stream !== stream) return;
+    this.drop();
+    this.options.give(stream.ending);
   }
 
   private write(message: NonNullable<ReplicateRequest['message']>): void {
