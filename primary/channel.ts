@@ -178,7 +178,7 @@ export class PrimaryChannel {
         session,
         rounds,
         bytes,
-        seconds: fixed(seconds),
+        copyMs: fixed(seconds * 1000),
         stopMs: fixed(stopMs),
         stoodStillMs: fixed(stoodStillMs),
       },

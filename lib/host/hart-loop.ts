@@ -34,6 +34,7 @@ import { HOST_PORTS } from './host-ports.js';
 import { inspectMachine, readRam, stepsOf, tailsOf } from './inspection.js';
 import { ProgressReporter } from './progress-reporter.js';
 import { ReportBatch } from './report-batch.js';
+import { ThrottleDebt } from './throttle-debt.js';
 
 /** A replay looks at its mail after as many steps: a few milliseconds. */
 const REPLAY_BUDGET_STEPS = 200_000n;
@@ -59,8 +60,7 @@ export class HartLoop {
   private resting = false;
   private failure: LockstepError | null = null;
   private lastReportMs = 0;
-  /** Time the guest owes to the throttle. */
-  private throttleDebtMs = 0;
+  private readonly throttleDebt = new ThrottleDebt();
 
   constructor(start: WorkerStart, machine: Machine, port: MessagePort) {
     this.start = start;
@@ -371,15 +371,11 @@ export class HartLoop {
   /** Sleeps off what the throttle takes; an order rung since `bell` comes first. */
   private throttle(ranMs: number, bell: number): void {
     const permille = Atomics.load(this.control.words, CONTROL.throttlePermille);
-    if (permille >= 1000 || this.resting) {
-      this.throttleDebtMs = 0;
-      return;
-    }
-    this.throttleDebtMs += (ranMs * (1000 - permille)) / permille;
-    if (this.throttleDebtMs < 1) return;
+    const owedMs = this.throttleDebt.ran(ranMs, this.resting ? 1000 : permille);
+    if (owedMs < 1) return;
     const startMs = performance.now();
-    Atomics.wait(this.control.words, CONTROL.bell, bell, Math.min(this.throttleDebtMs, 100));
-    this.throttleDebtMs = Math.max(0, this.throttleDebtMs - (performance.now() - startMs));
+    Atomics.wait(this.control.words, CONTROL.bell, bell, owedMs);
+    this.throttleDebt.stood(performance.now() - startMs);
   }
 
   private publishProgress(): void {

@@ -58,18 +58,17 @@ export class Journal {
   }
 
   private jsonLine(seconds: number, entry: JournalEntry): string {
+    const fields = Object.entries(entry.fields ?? {}).map(([name, value]) => {
+      return [name, typeof value === 'bigint' ? value.toString() : value] as const;
+    });
+    // The journal's own columns stand whatever a field is called.
     const line = {
+      ...Object.fromEntries(fields),
       seconds: Number(seconds.toFixed(6)),
       role: this.role,
       epoch: this.epoch.toString(),
       event: entry.event,
       ...(entry.detail === undefined ? {} : { detail: entry.detail }),
-      ...Object.fromEntries(
-        Object.entries(entry.fields ?? {}).map(([name, value]) => [
-          name,
-          typeof value === 'bigint' ? value.toString() : value,
-        ]),
-      ),
     };
     return JSON.stringify(line);
   }

@@ -6,11 +6,12 @@
 import { LockstepError } from '../../lib/base/error.js';
 import type { Arguments, Command } from '../../tools/command.js';
 import { runCampaign } from '../support/campaign-main.js';
-import { LITMUS, runLitmus, type Litmus } from '../support/litmus.js';
-import { COMPILER, INTERPRETER } from '../support/program.js';
-import { Random } from '../support/random.js';
+import { LITMUS, type Litmus } from '../support/litmus.js';
+import { runBatch } from '../support/litmus-batch.js';
 
 const ROUNDS = 100;
+/** Runs in one thread: each leaves some threads behind until that one ends. */
+const BATCH_RUNS = 10;
 
 const command: Command = {
   usage: ['campaign:litmus -- [--runs N] [--rounds N] [--seed S] [--test NAME]'],
@@ -24,35 +25,35 @@ const command: Command = {
   run: campaign,
 };
 
-function campaign(args: Arguments): Promise<number> {
+async function campaign(args: Arguments): Promise<number> {
   const runs = args.integer('runs', 1, 10_000_000) ?? 1000;
   const rounds = args.integer('rounds', 1, 1_000_000) ?? ROUNDS;
-  const random = new Random(args.integer('seed', 0, 0x7fff_ffff) ?? 1);
+  const seed = args.integer('seed', 0, 0x7fff_ffff) ?? 1;
   const chosen = LITMUS.filter(({ name }) => name.startsWith(args.text('test') ?? ''));
   if (chosen.length === 0) throw new LockstepError('USAGE', 'no litmus test of this name');
   let isKept = true;
-  for (const litmus of chosen) isKept = raceAll(litmus, { runs, rounds, random }) && isKept;
+  for (const litmus of chosen) isKept = (await raceAll(litmus, { runs, rounds, seed })) && isKept;
   process.stdout.write(isKept ? 'Everything held.\n' : 'NOT KEPT\n');
-  return Promise.resolve(isKept ? 0 : 1);
+  return isKept ? 0 : 1;
 }
 
-function raceAll(
+async function raceAll(
   litmus: Litmus,
-  plan: { readonly runs: number; readonly rounds: number; readonly random: Random },
-): boolean {
+  plan: { readonly runs: number; readonly rounds: number; readonly seed: number },
+): Promise<boolean> {
+  const { name } = litmus;
   const outcomes = new Map<string, number>();
   let steals = 0;
   let faults = 0;
-  for (let run = 0; run < plan.runs; run++) {
-    const engine = run % 4 === 3 ? INTERPRETER : COMPILER;
-    const result = runLitmus(litmus, { ...plan, samePage: run % 2 === 0 }, engine);
+  for (let firstRun = 0; firstRun < plan.runs; firstRun += BATCH_RUNS) {
+    const runs = Math.min(BATCH_RUNS, plan.runs - firstRun);
+    const result = await runBatch({ ...plan, name, firstRun, runs, seed: plan.seed + firstRun });
     steals += result.steals;
     for (const [outcome, count] of result.histogram) {
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
     }
-    if (result.fault === null) continue;
-    faults += 1;
-    process.stdout.write(`${litmus.name}, run ${run}: ${result.fault}\n`);
+    faults += result.faults.length;
+    for (const fault of result.faults) process.stdout.write(`${fault}\n`);
   }
   const raced = !litmus.isRacy || outcomes.size > 1;
   const seen = [...outcomes]
@@ -60,7 +61,7 @@ function raceAll(
     .slice(0, 6)
     .map(([outcome, count]) => `${outcome} ${count}`);
   process.stdout.write(
-    `${litmus.name.padEnd(20)} ${plan.runs} runs of ${plan.rounds} rounds, ${faults} faults, ` +
+    `${name.padEnd(20)} ${plan.runs} runs of ${plan.rounds} rounds, ${faults} faults, ` +
       `${steals} steals; ${outcomes.size} outcomes: ${seen.join(', ')}` +
       `${raced ? '' : '; IT DID NOT RACE'}\n`,
   );
