@@ -44,6 +44,8 @@ export interface ThrottleView {
   /** Share of its budget at which the guest would run exactly as fast as the backup replays. */
   readonly capacityPermille: number;
   readonly floorPermille: number;
+  /** Half of the share at which the lag last became too long: below it there is surely room. */
+  readonly kneePermille: number;
 }
 
 export interface PrimaryPolicy {
@@ -95,6 +97,8 @@ export function least(values: readonly bigint[]): bigint | null {
 const REOPEN_BELOW = 0.5;
 /** Opening is slower than closing, so that the loop settles instead of oscillating. */
 const OPEN_FACTOR = 1.05;
+/** Up to the knee there is no need to feel one's way: a replica that only stalled is fast again. */
+const REOPEN_FACTOR = 1.5;
 /** One period never closes further than this: a single late ack must not stop the guest. */
 const CLOSE_FACTOR_MIN = 0.5;
 /** Part of the backup's capacity that the guest keeps while the backlog is worked off. */
@@ -145,7 +149,8 @@ export const PRIMARY_POLICY: PrimaryPolicy = {
       return Math.max(floorPermille, Math.min(permille, Math.floor(wanted)));
     }
     if (lagMs < limits.lagTargetMs * REOPEN_BELOW) {
-      return Math.min(THROTTLE_FULL_PERMILLE, Math.ceil(permille * OPEN_FACTOR));
+      const known = Math.min(view.kneePermille, Math.ceil(permille * REOPEN_FACTOR));
+      return Math.min(THROTTLE_FULL_PERMILLE, Math.max(known, Math.ceil(permille * OPEN_FACTOR)));
     }
     return permille;
   },

@@ -21,6 +21,9 @@ export class Throttle {
   permille = THROTTLE_FULL_PERMILLE;
   /** Settings since the oldest entry not yet replayed, in order of time; never empty. */
   private settings: Setting[] = [{ sinceMs: -Infinity, permille: THROTTLE_FULL_PERMILLE }];
+  /** Half of the share at which the present or last closing began. */
+  private kneePermille = THROTTLE_FULL_PERMILLE;
+  private isClosing = false;
   private decidedMs = 0;
   private previousLagMs = 0;
 
@@ -28,6 +31,8 @@ export class Throttle {
   begin(nowMs: number): void {
     this.permille = THROTTLE_FULL_PERMILLE;
     this.settings = [{ sinceMs: -Infinity, permille: this.permille }];
+    this.kneePermille = THROTTLE_FULL_PERMILLE;
+    this.isClosing = false;
     this.decidedMs = nowMs;
     this.previousLagMs = 0;
   }
@@ -50,9 +55,16 @@ export class Throttle {
     const capacityPermille = this.permilleAt(nowMs - lagMs) * speed;
     this.decidedMs = nowMs;
     this.previousLagMs = lagMs;
-    const view = { permille: this.permille, lagMs, capacityPermille, floorPermille };
-    const permille = policy.nextThrottle(view, limits);
+    const { kneePermille } = this;
+    const view = { permille: this.permille, lagMs, capacityPermille, floorPermille, kneePermille };
+    this.set(policy.nextThrottle(view, limits), nowMs);
+  }
+
+  private set(permille: number, nowMs: number): void {
     if (permille === this.permille) return;
+    const isClosing = permille < this.permille;
+    if (isClosing && !this.isClosing) this.kneePermille = Math.floor(this.permille / 2);
+    this.isClosing = isClosing;
     this.permille = permille;
     this.settings.push({ sinceMs: nowMs, permille });
   }

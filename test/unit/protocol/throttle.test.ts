@@ -14,8 +14,9 @@ interface Sample {
   readonly permille: number;
 }
 
-/** Runs `seconds` with a backup that replays `speed` of the guest's full rate. */
-function follow(speed: number, seconds: number): Sample[] {
+/** Runs `seconds` with a backup that replays `speed` of the guest's full rate, or so at a time. */
+function follow(speed: number | ((nowMs: number) => number), seconds: number): Sample[] {
+  const speedAt = typeof speed === 'number' ? (): number => speed : speed;
   const throttle = new Throttle();
   throttle.begin(0);
   const samples: Sample[] = [];
@@ -24,7 +25,11 @@ function follow(speed: number, seconds: number): Sample[] {
   let done = 0;
   for (let nowMs = 1; nowMs <= seconds * 1000; nowMs += 1) {
     work.push(throttle.permille / 1000);
-    for (done += speed; replayed < work.length && (work[replayed] ?? 0) <= done; replayed += 1) {
+    for (
+      done += speedAt(nowMs);
+      replayed < work.length && (work[replayed] ?? 0) <= done;
+      replayed += 1
+    ) {
       done -= work[replayed] ?? 0;
     }
     if (replayed === work.length) done = 0;
@@ -56,6 +61,16 @@ for (const speed of [0.1, 0.3, 0.6, 0.9]) {
 
 test('a backup that is fast enough leaves the guest alone', (t) => {
   t.true(follow(1.5, 5).every((sample) => sample.permille === 1_000));
+});
+
+test('a backup that stands still for a moment costs the guest little more than that', (t) => {
+  for (const stallMs of [200, 400, 600, 1_000]) {
+    const isStalled = (nowMs: number): boolean => nowMs > 2_000 && nowMs < 2_000 + stallMs;
+    const samples = follow((nowMs) => (isStalled(nowMs) ? 0 : 1.3), 14);
+    const lostMs = samples.reduce((sum, { permille }) => sum + 1 - permille / 1_000, 0);
+    t.true(lostMs < 700 + 1.5 * stallMs, `${lostMs.toFixed(0)} ms lost by ${stallMs} ms`);
+    t.is(samples.at(-1)?.permille, 1_000);
+  }
 });
 
 test('a backup that recovers gives the guest its whole budget back', (t) => {
