@@ -39,6 +39,7 @@ import { ConsoleHub } from './console.js';
 import { PrimaryChannel } from './channel.js';
 import { FENCE_TEXT } from './fence-text.js';
 import { FlushOrder } from './flush-order.js';
+import { GuestSpeed } from './guest-speed.js';
 import { OutputGate } from './gate.js';
 import { openNetwork, type NetworkPlace } from './network.js';
 import { Recorder } from './recorder.js';
@@ -76,6 +77,7 @@ export class Primary implements RoleServices {
   private readonly watchers: WatchHub;
   private readonly channel: PrimaryChannel;
   private readonly meters: PrimaryMeters;
+  private readonly speed: GuestSpeed;
   private readonly network: NetworkLink | null;
   private hasBegun = false;
   private stop: MachineStop | null;
@@ -125,6 +127,7 @@ export class Primary implements RoleServices {
       hart,
       tail,
       histories: () => this.consoles.histories,
+      throttle: (permille) => this.speed.forCopy(permille),
       give: (input) => {
         // A snapshot may stand at entries that are on their way to the disk.
         if (input.kind === 'snapshot-taken') void this.order.run(() => this.driver.give(input));
@@ -139,6 +142,10 @@ export class Primary implements RoleServices {
       fail: (error) => this.fail(error),
     });
     this.meters = new PrimaryMeters({ node, hart, core: this.core, channel: this.channel });
+    this.speed = new GuestSpeed({
+      apply: (permille) => hart.host.setThrottle(permille),
+      note: (permille) => this.meters.noteThrottle(permille),
+    });
   }
 
   get digest(): string {
@@ -271,8 +278,7 @@ export class Primary implements RoleServices {
       case 'trim':
         return tail.pin(effect.throughSeq);
       case 'set-throttle':
-        this.meters.noteThrottle(effect.permille);
-        return hart.host.setThrottle(effect.permille);
+        return this.speed.forLag(effect.permille);
       case 'pause-guest':
         node.journal.note({ event: 'guest paused', detail: effect.cause });
         this.meters.notePause(true);

@@ -13,6 +13,7 @@
  */
 
 import type { Hash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { present } from '../lib/base/assert.js';
 import { LockstepError } from '../lib/base/error.js';
 import type { OutputStream } from '../lib/event/event.js';
@@ -29,6 +30,8 @@ export interface SnapshotSource {
   readonly tail: LogTail;
   /** Output that has left, by stream. */
   readonly histories: () => ReadonlyMap<OutputStream, StreamHistory>;
+  /** Slows the guest for the sake of the copy. */
+  readonly throttle: (permille: number) => void;
 }
 
 /** Sends one message when there is room; false if nobody listens any more. */
@@ -70,12 +73,11 @@ export async function sendMachine(
     await host.copyPages('abandon').catch(() => undefined);
     throw error;
   } finally {
-    host.setThrottle(FULL_SPEED_PERMILLE);
+    source.throttle(FULL_SPEED_PERMILLE);
   }
   const { seq, bytes, tookNs } = snapshot;
   const stopMs = Number(tookNs) / 1e6;
   const chain = present(source.tail.hashAt(seq), `chain hash at the snapshot's entry ${seq}`);
-  source.tail.pin(seq);
   // The replica makes again what comes after the snapshot; what left before it is known here only.
   await copy.sendHistories();
   await copy.sendSnapshot(seq, bytes, chain);
@@ -134,7 +136,7 @@ class RunningCopy {
       this.note(tookNs);
       const decision = policy.decide({ copiedPages, stoodStillMs, leftPages });
       if (decision.kind !== 'round') return decision.kind;
-      host.setThrottle(decision.permille);
+      this.source.throttle(decision.permille);
     }
   }
 
@@ -142,6 +144,7 @@ class RunningCopy {
   private async copyRound(): Promise<number | null> {
     let copied = 0;
     for (;;) {
+      const begunMs = performance.now();
       const part = await this.source.hart.host.copyPages('next');
       this.note(part.tookNs);
       copied += part.pages;
@@ -153,6 +156,8 @@ class RunningCopy {
         if (!(await this.write({ $case: 'pages', value }, data.length))) return null;
       }
       if (part.left === 0) return copied;
+      // As much time for the machine's own traffic, which goes through this thread too.
+      await delay(performance.now() - begunMs);
     }
   }
 

@@ -14,7 +14,7 @@ import type { PrimarySession } from './primary-session.js';
 import { Throttle } from './throttle.js';
 
 /** A backup that joins with a long log to replay must not bring the guest to a standstill. */
-const JOINING_FLOOR_PERMILLE = 250;
+const JOINING_FLOOR_PERMILLE = 500;
 
 export interface Load {
   /** Those that follow to protect; the slowest sets the pace. */
@@ -56,7 +56,9 @@ export class GuestControl {
   private steerThrottle({ backups, isJoining }: Load, nowMs: number): PrimaryEffect[] {
     if (backups.length > 0) {
       const floorPermille = isJoining ? JOINING_FLOOR_PERMILLE : this.limits.throttleMinPermille;
-      const lagMs = Math.max(...backups.map((session) => session.lagMs(nowMs)));
+      // A backup that still loads the machine is late, and no slower for that.
+      const loaded = backups.filter((session) => session.isLoaded());
+      const lagMs = Math.max(0, ...loaded.map((session) => session.lagMs(nowMs)));
       this.throttle.decide(this.policy, this.limits, { nowMs, lagMs, floorPermille });
     }
     const permille = backups.length === 0 ? THROTTLE_FULL_PERMILLE : this.throttle.permille;

@@ -27,6 +27,9 @@ export interface PairLimits {
   readonly heldBytes: number;
   /** A joining backup is protected once it lacks at most this much. */
   readonly joinLagBytes: number;
+  /** ... and once its replica lags by no more than this, or has had `joinSettleMs` to get there. */
+  readonly joinLagMs: number;
+  readonly joinSettleMs: number;
   /** Wait before an unanswered or refused arbiter question is asked again. */
   readonly arbiterRetryMs: number;
   /** An answer that takes longer is no answer; the question is asked again. */
@@ -70,6 +73,10 @@ export const DEFAULT_LIMITS: PairLimits = {
   heldBytes: 4 * 1024 * 1024,
   // What a batch or two hold: the protection entry then takes one round trip, not a transfer.
   joinLagBytes: 128 * 1024,
+  // A failover has to replay the lag first, and a protected guest is slowed until it is gone.
+  joinLagMs: 200,
+  // A replica whose code is all cold takes two to three seconds.
+  joinSettleMs: 10_000,
   // A file arbiter answers in about 2 ms, etcd in about 10 ms.
   arbiterRetryMs: 100,
   arbiterTimeoutMs: 1_000,

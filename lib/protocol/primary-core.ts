@@ -327,7 +327,7 @@ export class PrimaryCore {
     }
     if (this.currentState === 'fenced') return;
     this.admit(nowMs);
-    this.protect();
+    this.protect(nowMs);
     this.commit();
     const head = { epoch: this.epoch, lastSeq: this.lastSeq, releasedSeq: this.gate.committedSeq };
     this.emit(...this.roster.feed(head, this.policy, this.limits, nowMs));
@@ -345,10 +345,10 @@ export class PrimaryCore {
     if (session !== null) this.begin(session, null, nowMs);
   }
 
-  private protect(): void {
+  private protect(nowMs: number): void {
     // A guest that has switched off needs no protection, only its last outputs released.
     if (!this.mayBegin()) return;
-    const ready = this.roster.ready(this.policy, this.limits);
+    const ready = this.roster.ready(this.policy, this.limits, nowMs);
     if (ready.length === 0) return;
     for (const session of ready) session.count();
     if (this.currentState === 'joining') this.transition('protecting', 'backup caught up');

@@ -84,6 +84,10 @@ export interface JoiningView {
   readonly isCaughtUp: boolean;
   readonly unackedBytes: number;
   readonly unreplayedBytes: number;
+  /** Age of the oldest entry that it has not replayed. */
+  readonly lagMs: number;
+  /** Since when it has the machine. */
+  readonly loadedForMs: number;
 }
 
 /** The least of `values`, null if there is none. */
@@ -139,7 +143,8 @@ export const PRIMARY_POLICY: PrimaryPolicy = {
   mayProtect: (joining, limits) =>
     joining.isCaughtUp &&
     joining.unackedBytes <= limits.joinLagBytes &&
-    joining.unreplayedBytes <= limits.joinLagBytes,
+    joining.unreplayedBytes <= limits.joinLagBytes &&
+    (joining.lagMs <= limits.joinLagMs || joining.loadedForMs >= limits.joinSettleMs),
 
   nextThrottle: (view, limits) => {
     const { permille, lagMs, capacityPermille, floorPermille } = view;

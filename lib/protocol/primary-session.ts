@@ -16,6 +16,7 @@ import type {
   AckMode,
   AckView,
   BackupHealth,
+  JoiningView,
   PendingView,
   PrimaryPolicy,
 } from './primary-policy.js';
@@ -49,6 +50,8 @@ export class PrimarySession {
   private pendingHasOutputMark = false;
   /** The transport asked to wait. */
   isBlocked = false;
+  /** When the backup said first that it has the machine; Infinity before. */
+  private loadedMs = Infinity;
   heardMs: number;
   sentMs: number;
   private ackAdvancedMs: number;
@@ -144,6 +147,7 @@ export class PrimarySession {
     this.receivedSeq = ack.receivedSeq;
     this.durableSeq = ack.durableSeq;
     this.replayedSeq = ack.replayedSeq;
+    if (this.loadedMs === Infinity && this.isLoaded()) this.loadedMs = nowMs;
     const after = policy.committed(this, mode);
     if (after > before) this.ackAdvancedMs = nowMs;
     this.unacked.passTo(after);
@@ -158,6 +162,17 @@ export class PrimarySession {
   /** Whether everything recorded before this stream is replayed. */
   isCaughtUp(): boolean {
     return this.isLoaded() && this.replayedSeq >= this.backlogSeq;
+  }
+
+  /** What decides whether this backup may be counted. */
+  joining(nowMs: number): JoiningView {
+    return {
+      isCaughtUp: this.isCaughtUp(),
+      unackedBytes: this.unacked.bytes,
+      unreplayedBytes: this.unreplayed.bytes,
+      lagMs: this.lagMs(nowMs),
+      loadedForMs: Math.max(0, nowMs - this.loadedMs),
+    };
   }
 
   health(nowMs: number, limits: PairLimits): BackupHealth {

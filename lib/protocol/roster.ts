@@ -121,17 +121,10 @@ export class Roster {
   }
 
   /** Those that may be counted from now on. */
-  ready(policy: PrimaryPolicy, limits: PairLimits): PrimarySession[] {
-    return this.in('joining').filter((session) =>
-      policy.mayProtect(
-        {
-          isCaughtUp: session.isCaughtUp(),
-          unackedBytes: session.unacked.bytes,
-          unreplayedBytes: session.unreplayed.bytes,
-        },
-        limits,
-      ),
-    );
+  ready(policy: PrimaryPolicy, limits: PairLimits, nowMs: number): PrimarySession[] {
+    const mayProtect = (session: PrimarySession): boolean =>
+      policy.mayProtect(session.joining(nowMs), limits);
+    return this.in('joining').filter(mayProtect);
   }
 
   /** Those that have to be given up, and why. */

@@ -72,6 +72,8 @@ function drawLimits(random: Random): PairLimits {
     unackedBytes: random.pick([2_048, 8_192]),
     heldBytes: random.pick([512, 8_192]),
     joinLagBytes: 512,
+    joinLagMs: 60,
+    joinSettleMs: 400,
     arbiterRetryMs: 30,
     arbiterTimeoutMs: 100,
     redialMs: 10,

@@ -45,3 +45,14 @@ test('without a backup the guest has its whole budget', (t) => {
     { kind: 'set-throttle', permille: 1_000 },
   ]);
 });
+
+test('a backup that still loads the machine does not slow the guest', (t) => {
+  const guest = new GuestControl(PRIMARY_POLICY, DEFAULT_LIMITS);
+  const session = new PrimarySession(1, 0);
+  session.begin(0n, 1n, 0);
+  guest.backupOpened(0);
+  session.recorded(1n, 1, false, 0);
+  const load = { backups: [session], heldBytes: 0, isJoining: true };
+  t.deepEqual(guest.steer(load, 3_000), []);
+  t.is(session.lagMs(3_000), 3_000);
+});

@@ -194,3 +194,18 @@ test('only the states without a backup to lose let output leave at once', (t) =>
     ['protected'],
   );
 });
+
+test('a joining backup is counted when its lag is short, or has had its time', (t) => {
+  const near = { isCaughtUp: true, unackedBytes: 0, unreplayedBytes: 0 };
+  const { joinLagMs, joinSettleMs } = DEFAULT_LIMITS;
+  const cases = [
+    [{ lagMs: joinLagMs, loadedForMs: 0 }, true],
+    [{ lagMs: joinLagMs + 1, loadedForMs: joinSettleMs - 1 }, false],
+    [{ lagMs: joinLagMs + 1, loadedForMs: joinSettleMs }, true],
+  ] as const;
+  for (const [view, expected] of cases) {
+    t.is(PRIMARY_POLICY.mayProtect({ ...near, ...view }, DEFAULT_LIMITS), expected);
+  }
+  const far = { ...near, isCaughtUp: false, lagMs: 0, loadedForMs: joinSettleMs };
+  t.false(PRIMARY_POLICY.mayProtect(far, DEFAULT_LIMITS));
+});
