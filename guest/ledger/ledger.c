@@ -72,6 +72,8 @@ typedef long i64;
 static volatile u8 ring[RING_BYTES];
 /* Free-running; ring_tail <= ring_head <= ring_tail + RING_BYTES. The interrupt moves the head. */
 static volatile u64 ring_head, ring_tail;
+/* Whether the interrupt found the ring full and switched itself off. */
+static volatile int is_held;
 static volatile u64 ticks;
 
 /*
@@ -82,6 +84,7 @@ static void receive(void) {
   while (UART_LSR & LSR_RECEIVED) {
     if (ring_head - ring_tail == RING_BYTES) {
       UART_IER = 0;
+      is_held = 1;
       return;
     }
     ring[ring_head % RING_BYTES] = UART_RBR;
@@ -89,13 +92,18 @@ static void receive(void) {
   }
 }
 
-/* The next received byte, or -1. Reading from a full ring lets the UART interrupt again. */
+/*
+ * The next received byte, or -1. Making room lets the UART interrupt again. Whether it must is
+ * asked after there is room: the interrupt may fill the ring at any moment before.
+ */
 static int next_byte(void) {
   if (ring_head == ring_tail) return -1;
-  int was_full = ring_head - ring_tail == RING_BYTES;
   int byte = ring[ring_tail % RING_BYTES];
   ring_tail = ring_tail + 1;
-  if (was_full) UART_IER = IER_RECEIVED;
+  if (is_held) {
+    is_held = 0;
+    UART_IER = IER_RECEIVED;
+  }
   return byte;
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { GuestMachine } from '../support/guest-machine.js';
 import { findQemu, Qemu, REPOSITORY } from '../support/qemu.js';
+import { Random } from '../support/random.js';
 import { LedgerModel } from './ledger-model.js';
 
 const LEDGER = join(REPOSITORY, 'guest/ledger.elf');
@@ -78,4 +79,23 @@ test('the ledger answers as the model on Lockstep', async (t) => {
   guest.type('X 37\n');
   t.deepEqual(guest.runToStop(STEP_LIMIT), { cause: 'exit', status: 37 });
   t.is(guest.text, `${expected}K ${ticks}\n`);
+});
+
+test('the ledger is never deaf, whenever its ring of received bytes fills', async (t) => {
+  const guest = new GuestMachine({
+    images: { kernel: await readFile(LEDGER) },
+    memoryBytes: 16 * 2 ** 20,
+  });
+  guest.runToText(/^R .*\n/, STEP_LIMIT);
+  const uartBytes = guest.machine.inputSpace('uart');
+  // Empty lines come faster than they are read, so the ring is full soon; from then on they come
+  // when the UART has run dry, at moments that fall on every instruction of the loop that reads.
+  const random = new Random(1);
+  for (let round = 0; round < 8_000; round++) {
+    if (guest.machine.inputSpace('uart') === uartBytes) guest.type('\n'.repeat(uartBytes));
+    guest.runSteps(BigInt(1 + random.below(400)));
+  }
+  guest.type('S\n');
+  guest.runToText(/^S 0 .*\n/m, 10_000_000n);
+  t.pass();
 });

@@ -72,6 +72,11 @@ export class GuestMachine {
     return stop;
   }
 
+  /** Runs for `count` steps, or until the guest has stopped the machine. */
+  runSteps(count: bigint): void {
+    this.runWhile(count, () => true);
+  }
+
   private runWhile(limit: bigint, goesOn: () => boolean): void {
     const { machine } = this;
     const end = machine.step(HART) + limit;
