@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /**
  * The `lockstep` command. Everything is in `main.ts`; this file owns the process: its arguments,
- * its exit status, and a reader of its output that goes away (`lockstep log dump | head`).
+ * its end and exit status, and a reader of its output that goes away (`lockstep log dump | head`).
  */
 
+import { leave } from './leave.js';
 import { main } from './main.js';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -12,4 +13,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await main(process.argv.slice(2));
+await leave(await main(process.argv.slice(2)));

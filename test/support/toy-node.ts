@@ -12,6 +12,7 @@ import { DEFAULT_ENGINE } from '../../lib/machine/engine.js';
 import type { MachineSpec } from '../../lib/node/machine-spec.js';
 import { runPrimary } from '../../primary/main.js';
 import { parseCommandLine, type Command } from '../../tools/command.js';
+import { leave } from '../../tools/leave.js';
 import { openJournal, PAIR_OPTIONS, readNodeOptions } from '../../tools/pair-options.js';
 import { TOY_CONFIG, TOY_IMAGES } from './toy-machine.js';
 
@@ -56,9 +57,9 @@ const command: Command = {
 };
 
 try {
-  process.exitCode = await command.run(parseCommandLine(command, process.argv.slice(2)));
+  await leave(await command.run(parseCommandLine(command, process.argv.slice(2))));
 } catch (error) {
   if (!(error instanceof LockstepError)) throw error;
   process.stderr.write(`lockstep: ${error.code}: ${error.message}\n`);
-  process.exitCode = EXIT_STATUS[error.code];
+  await leave(EXIT_STATUS[error.code]);
 }
