@@ -1,8 +1,8 @@
 /**
  * Goal: with acknowledgements cut one way no output byte leaves a real primary, its memory stays
- * bounded, and when the cut is mended everything goes on.
+ * bounded, and when the cut is mended everything goes on; who loses by a cut ends at once.
  * Method: a proxy between backup and primary that stops what the backup says and lets through what
- * the primary says; a client on the primary that asks for output without end.
+ * the primary says, or both; a client on the primary that asks for output without end.
  */
 
 import { renameSync } from 'node:fs';
@@ -15,17 +15,19 @@ import { CampaignClient } from '../support/campaign-client.js';
 import { ledgerDialect } from '../support/campaign-dialects.js';
 import { Fleet, LEDGER_FLAGS, statusOf, untilProtected } from '../support/campaign-fleet.js';
 import { readMetrics, residentBytes, series } from '../support/node-figures.js';
-import { OneWayProxy } from '../support/one-way-proxy.js';
+import { CuttableProxy } from '../support/cuttable-proxy.js';
 
 /** What held output, its log and their bookkeeping may add to the primary's memory. */
 const MAX_GROWTH_BYTES = 128 * 2 ** 20;
 const FLOOD_MS = 5_000;
+/** From the words of a node that is fenced to its end: its sockets do not keep it. */
+const LAST_WORDS_MS = 10_000;
 /** Asked in one piece; each answer has some forty bytes. */
 const QUESTIONS = 200;
 
 interface Scene {
   readonly fleet: Fleet;
-  readonly proxy: OneWayProxy;
+  readonly proxy: CuttableProxy;
   readonly primary: NodeProcess;
   readonly backup: NodeProcess;
   readonly client: CampaignClient;
@@ -35,7 +37,7 @@ async function setUp(t: ExecutionContext, ...flags: string[]): Promise<Scene> {
   const fleet = new Fleet(LEDGER_FLAGS);
   t.teardown(() => fleet.close());
   const primary = fleet.primary('--metrics', '127.0.0.1:0', ...flags);
-  const proxy = await OneWayProxy.open(await primary.address());
+  const proxy = await CuttableProxy.open(await primary.address());
   t.teardown(() => proxy.close());
   const backup = fleet.backupAt(proxy.address, ...flags);
   await untilProtected(primary);
@@ -70,7 +72,7 @@ test.serial('with acknowledgements cut, output stays and memory is bounded', asy
   // Nobody loses patience: the pair stays a pair.
   const scene = await setUp(t, '--suspect-ms', '20000');
   const { proxy, primary, client } = scene;
-  proxy.cut();
+  proxy.cut('acks');
   const offset = await untilHolding(scene);
   const baseline = residentBytes(primary);
   let highest = baseline;
@@ -104,7 +106,7 @@ test.serial('a primary that hears nothing asks the arbiter before it speaks', as
   const { fleet, proxy, primary, backup, client } = scene;
   const hidden = `${fleet.arbiter}.hidden`;
   renameSync(fleet.arbiter, hidden);
-  proxy.cut();
+  proxy.cut('acks');
   const offset = await untilHolding(scene);
   await primary.heard('protected -> arbitrating');
   const status = await statusOf(primary);
@@ -126,4 +128,17 @@ test.serial('a primary that hears nothing asks the arbiter before it speaks', as
   t.is(await lost.exit(), EXIT_STATUS.FENCED);
   const won = lost === primary ? backup : primary;
   t.is((await statusOf(won)).epoch, 2n);
+});
+
+test.serial('who loses by a cut that is never mended ends all the same', async (t) => {
+  const { proxy, primary, backup, client } = await setUp(t, '--suspect-ms', '1000');
+  proxy.cut('both');
+  const lost = await until('the loser', () =>
+    [primary, backup].find(({ stderr }) => stderr.some((line) => line.includes('FENCED'))),
+  );
+  const saidMs = performance.now();
+  t.is(await lost.exit(), EXIT_STATUS.FENCED);
+  t.true(performance.now() - saidMs < LAST_WORDS_MS);
+  await answers(client, 100);
+  t.is(client.fault, null);
 });
