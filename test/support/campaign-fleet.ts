@@ -32,13 +32,18 @@ export class Fleet {
   readonly folder = makeTemporaryFolder('campaign');
   readonly arbiter = join(this.folder, 'arbiter');
   private readonly machine: readonly string[];
+  private readonly arbiterTarget: string;
   private readonly nodes: NodeProcess[] = [];
   private readonly stateDirs = new Map<NodeProcess, string>();
 
-  /** `machine` are the flags that all nodes share. */
-  constructor(machine: readonly string[]) {
+  /**
+   * `machine` are the flags that all nodes share; `arbiter` is what `--arbiter` says, by default a
+   * directory of the fleet.
+   */
+  constructor(machine: readonly string[], arbiter?: string) {
     this.machine = machine;
     mkdirSync(this.arbiter);
+    this.arbiterTarget = arbiter ?? `file:${this.arbiter}`;
   }
 
   primary(...flags: string[]): NodeProcess {
@@ -80,7 +85,7 @@ export class Fleet {
 
   private start(role: string, flags: readonly string[]): NodeProcess {
     const stateDir = join(this.folder, `node-${this.nodes.length + 1}`);
-    const pair = ['--arbiter', `file:${this.arbiter}`, '--state-dir', stateDir, '--json'];
+    const pair = ['--arbiter', this.arbiterTarget, '--state-dir', stateDir, '--json'];
     const node = new NodeProcess(LOCKSTEP, [role, ...pair, ...this.machine, ...flags]);
     this.nodes.push(node);
     this.stateDirs.set(node, stateDir);

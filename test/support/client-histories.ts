@@ -5,14 +5,25 @@
  * Appends of unique values to a list show what is lost, doubled or reordered. Registers with unique
  * values show stale reads: the test by zones (Gibbons and Korach, 1997) decides linearizability in
  * the time of a sort.
+ *
+ * What was asked on a connection that ended before the answer came may have happened or not, once,
+ * at any time from its sending on.
  */
 
 export interface Append {
   readonly value: string;
   readonly sentMs: number;
+  /** Infinity where no answer came. */
   readonly answeredMs: number;
-  /** The length of the list that the server answered with. */
-  readonly length: number;
+  /** The length of the list that the server answered with; null where no answer came. */
+  readonly length: number | null;
+}
+
+interface Placed {
+  readonly value: string;
+  readonly sentMs: number;
+  readonly answeredMs: number;
+  readonly place: number;
 }
 
 /** The first thing that one list does not explain, or null. `list` is read after everything. */
@@ -23,30 +34,34 @@ export function checkAppends(appends: readonly Append[], list: readonly string[]
     if (before !== undefined) return `${value} stands at ${before} and at ${place}`;
     places.set(value, place);
   }
-  for (const { value, length } of appends) {
+  const placed: Placed[] = [];
+  for (const { value, sentMs, answeredMs, length } of appends) {
     const place = places.get(value);
-    if (place === undefined) return `${value} was acknowledged and is lost`;
-    if (place !== length - 1) return `${value} stands at ${place}, acknowledged at ${length - 1}`;
+    if (length !== null && place === undefined) return `${value} was acknowledged and is lost`;
+    if (length !== null && place !== length - 1) {
+      return `${value} stands at ${place}, acknowledged at ${length - 1}`;
+    }
+    if (place !== undefined) placed.push({ value, sentMs, answeredMs, place });
   }
-  if (list.length !== appends.length) {
-    return `${list.length} values stand where ${appends.length} were appended`;
+  if (list.length !== placed.length) {
+    return `${list.length} values stand where ${placed.length} were appended`;
   }
-  return checkOrder(appends);
+  return checkOrder(placed);
 }
 
 /** What was acknowledged before another was sent stands before it. */
-function checkOrder(appends: readonly Append[]): string | null {
+function checkOrder(appends: readonly Placed[]): string | null {
   const bySent = [...appends].sort((a, b) => a.sentMs - b.sentMs);
   const byAnswer = [...appends].sort((a, b) => a.answeredMs - b.answeredMs);
   let answered = 0;
-  let furthest: Append | null = null;
+  let furthest: Placed | null = null;
   for (const append of bySent) {
     for (let one = byAnswer[answered]; one !== undefined; one = byAnswer[answered]) {
       if (one.answeredMs >= append.sentMs) break;
-      if (furthest === null || one.length > furthest.length) furthest = one;
+      if (furthest === null || one.place > furthest.place) furthest = one;
       answered += 1;
     }
-    if (furthest !== null && append.length < furthest.length) {
+    if (furthest !== null && append.place < furthest.place) {
       return `${append.value} stands before ${furthest.value}, which was acknowledged first`;
     }
   }
@@ -58,6 +73,7 @@ export interface RegisterUse {
   /** Unique among the writes; null reads a register that nobody has written. */
   readonly value: string | null;
   readonly sentMs: number;
+  /** Infinity for a write that no answer came to. */
   readonly answeredMs: number;
 }
 
@@ -69,7 +85,10 @@ interface Zone {
 }
 
 /** The first thing that one register does not explain, or null. */
-export function checkRegister(uses: readonly RegisterUse[]): string | null {
+export function checkRegister(all: readonly RegisterUse[]): string | null {
+  // A write without an answer that nobody read explains nothing, and needs no explanation.
+  const read = new Set(all.filter(({ kind }) => kind === 'read').map(({ value }) => value));
+  const uses = all.filter(({ answeredMs, value }) => answeredMs < Infinity || read.has(value));
   const writes = new Map<string | null, RegisterUse>([
     [null, { kind: 'write', value: null, sentMs: -Infinity, answeredMs: -Infinity }],
   ]);

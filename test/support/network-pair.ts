@@ -20,13 +20,17 @@ export interface SwitchProcess {
   readonly ports: readonly number[];
 }
 
-/** Starts a switch whose host ports are free ones; `guestPorts` are where they lead. */
+/**
+ * Starts a switch whose host ports lead to `guestPorts`: free ones, but where `hostPorts` says
+ * which, as after a switch that has ended.
+ */
 export async function startSwitch(
   folder: string,
   guestPorts: readonly number[],
+  hostPorts: readonly number[] = [],
 ): Promise<SwitchProcess> {
   const socket = join(folder, 'switch.sock');
-  const forwards = guestPorts.flatMap((port) => ['-p', `0:${port}`]);
+  const forwards = guestPorts.flatMap((port, at) => ['-p', `${hostPorts[at] ?? 0}:${port}`]);
   const words = ['switch', '--listen', `unix:${socket}`, '--json', ...forwards];
   const process = new NodeProcess(LOCKSTEP, words);
   const ready = await process.heard('ready');

@@ -1,0 +1,44 @@
+/**
+ * Debian with its own redis-server, as an image of its own beside the plain one.
+ */
+
+import { join } from 'node:path';
+import {
+  buildDebianImage,
+  defaultCacheFolder,
+  IMAGE_NAME,
+  type DebianImage,
+} from '../../lib/host/image/debian-image.js';
+import { DEBIAN_KEYRING } from '../../lib/host/image/release.js';
+
+/** With what it depends on. */
+export const REDIS_PACKAGES: readonly string[] = ['redis-server'];
+export const REDIS_FOLDER = join(defaultCacheFolder(), `${IMAGE_NAME}-redis`);
+export const REDIS_PORT = 6379;
+
+const SERVER =
+  'mkdir -p /run/redis; redis-server --bind 0.0.0.0 --protected-mode no --appendonly no ' +
+  '--dir /run/redis --daemonize no';
+
+/** Flags of a machine that boots the image and serves redis on `REDIS_PORT`. */
+export function redisFlags({ bios, kernel, initrd }: DebianImage): string[] {
+  const append = `console=ttyS0 quiet lockstep.run="${SERVER}"`;
+  return ['--bios', bios, '--kernel', kernel, '--initrd', initrd, '--append', append];
+}
+
+/** Builds the image, or finds it built. */
+export function buildRedisImage(say: (text: string) => void): Promise<DebianImage> {
+  return buildDebianImage(
+    {
+      mirror: null,
+      cacheFolder: defaultCacheFolder(),
+      outputFolder: REDIS_FOLDER,
+      keyring: DEBIAN_KEYRING,
+      packages: REDIS_PACKAGES,
+      script: null,
+      rootDiskBytes: null,
+      refresh: false,
+    },
+    { stage: say, progress: () => undefined, note: say },
+  );
+}
