@@ -5,7 +5,7 @@
 
 import type { LockstepError } from '../lib/base/error.js';
 import type { MachineStop } from '../lib/machine/machine.js';
-import { PROTECTION_STATES, ROLES } from '../lib/metrics/catalogue.js';
+import { PROTECTION_STATES, ROLES } from '../lib/metrics/label-values.js';
 import type { Tally } from '../lib/metrics/registry.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
 import { engineStatus, publishEngine, publishHart, stepsBehind } from '../lib/node/hart-metrics.js';
@@ -146,7 +146,7 @@ export class BackupMeters {
   constructor(source: MeterSource) {
     this.source = source;
     const { metrics } = source.node;
-    this.counts = new LogCounts(metrics);
+    this.counts = new LogCounts(metrics, source.replica().hart.config);
     this.receivedBytes = metrics.tally('lockstep_log_bytes_total', { direction: 'received' });
     metrics.onSample(() => this.sample());
   }

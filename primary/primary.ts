@@ -120,7 +120,7 @@ export class Primary implements RoleServices {
       },
       node.metrics,
     );
-    this.recorder = new Recorder(tail, node.metrics);
+    this.recorder = new Recorder(tail, node.metrics, hart.config);
     this.watchers = new WatchHub(tail);
     this.channel = new PrimaryChannel({
       node,

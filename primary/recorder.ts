@@ -9,6 +9,7 @@ import { present } from '../lib/base/assert.js';
 import { cutBatches, encodeBatch } from '../lib/event/batch.js';
 import type { LogEntry } from '../lib/event/event.js';
 import { sha256 } from '../lib/host/log-store/sha256.js';
+import type { MachineConfig } from '../lib/machine/config.js';
 import type { NodeMetrics, Tally } from '../lib/metrics/registry.js';
 import { LogCounts } from '../lib/node/log-counts.js';
 import { newestStep, type LogTail } from '../lib/node/log-tail.js';
@@ -22,9 +23,9 @@ export class Recorder {
   private readonly recordedBytes: Tally;
   private epoch = 0n;
 
-  constructor(tail: LogTail, metrics: NodeMetrics) {
+  constructor(tail: LogTail, metrics: NodeMetrics, config: MachineConfig) {
     this.tail = tail;
-    this.counts = new LogCounts(metrics);
+    this.counts = new LogCounts(metrics, config);
     this.recordedBytes = metrics.tally('lockstep_log_bytes_total', { direction: 'recorded' });
   }
 

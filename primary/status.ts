@@ -7,7 +7,7 @@
 
 import type { OutputStream } from '../lib/event/event.js';
 import type { MachineStop } from '../lib/machine/machine.js';
-import { BACKUP_STAGES, PROTECTION_STATES, ROLES } from '../lib/metrics/catalogue.js';
+import { BACKUP_STAGES, PROTECTION_STATES, ROLES } from '../lib/metrics/label-values.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
 import type { HartPort } from '../lib/node/hart-port.js';
 import { engineStatus, publishEngine, publishHart, stepsBehind } from '../lib/node/hart-metrics.js';

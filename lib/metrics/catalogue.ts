@@ -8,51 +8,20 @@
  * id.
  */
 
-export type MetricType = 'gauge' | 'counter' | 'histogram';
-
-/** Values of a closed label, or null for a label with few values known only at run time. */
-export type LabelValues = readonly string[] | null;
-
-export interface MetricDefinition {
-  readonly type: MetricType;
-  readonly unit: string;
-  readonly help: string;
-  readonly labels: Readonly<Record<string, LabelValues>>;
-  /** Upper bounds of the classic buckets of a histogram. */
-  readonly buckets?: readonly number[];
-}
+import type { MetricDefinition, MetricType } from './definition.js';
+import {
+  BACKUP_STAGES,
+  EVENT_KINDS,
+  PROTECTION_STATES,
+  ROLES,
+  STEAL_CAUSES,
+  STREAMS,
+} from './label-values.js';
 
 /** 100 µs to 3.3 s, doubling: covers a loopback round trip and a slow failover. */
 const LATENCY_BUCKETS = Array.from({ length: 16 }, (_, index) => 0.0001 * 2 ** index);
 /** 1 ms to 16 s, doubling. */
 const PHASE_BUCKETS = Array.from({ length: 15 }, (_, index) => 0.001 * 2 ** index);
-
-export const ROLES = [
-  'backup',
-  'candidate',
-  'primary',
-  'fenced',
-  'stopped',
-  'spare',
-  'verifier',
-] as const;
-export const BACKUP_STAGES = ['waiting', 'joining', 'counted', 'verifying'] as const;
-export const PROTECTION_STATES = ['unprotected', 'joining', 'protected', 'holding'] as const;
-export const EVENT_KINDS = [
-  'epoch',
-  'console-input',
-  'entropy',
-  'rebase',
-  'wake',
-  'interrupt',
-  'output-mark',
-  'state-hash',
-  'horizon',
-  'control',
-  'steal',
-  'frame',
-] as const;
-const STREAMS = ['uart', 'virtio-console', 'power', 'network'] as const;
 
 export const CATALOGUE = {
   lockstep_build_info: {
@@ -89,6 +58,30 @@ export const CATALOGUE = {
     type: 'gauge',
     unit: 'seconds',
     help: 'Virtual time of the guest.',
+    labels: {},
+  },
+  lockstep_parallel_steps_total: {
+    type: 'counter',
+    unit: 'steps',
+    help: 'Steps of harts in parallel, in runs in which several moved, and in which one did.',
+    labels: { harts: ['together', 'alone'] },
+  },
+  lockstep_steals_total: {
+    type: 'counter',
+    unit: 'steals',
+    help: 'Pages and devices that went from one hart to another.',
+    labels: { what: STEAL_CAUSES },
+  },
+  lockstep_hottest_page_address: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Address of the page of RAM that was stolen most since this node began; 0 for none.',
+    labels: {},
+  },
+  lockstep_hottest_page_steals: {
+    type: 'gauge',
+    unit: 'steals',
+    help: 'How often that page was stolen.',
     labels: {},
   },
   lockstep_hart_parked: {

@@ -14,8 +14,8 @@ import {
   type GaugeName,
   type HistogramName,
   type LabelsOf,
-  type MetricDefinition,
 } from './catalogue.js';
+import type { MetricDefinition } from './definition.js';
 
 /** How long a rendering is served again. */
 const RENDER_CACHE_MS = 250;

@@ -9,6 +9,7 @@
 import { HartHost, type HartListener, type HartProgress } from '../host/hart-host.js';
 import type { EngineFigures } from '../host/hart-listener.js';
 import type { HostRole, HostStart } from '../host/hart-messages.js';
+import type { MachineConfig } from '../machine/config.js';
 import { createNodeDisks, removeNodeDisks, type NodeDisks } from './disk-files.js';
 import type { MachineSpec } from './machine-spec.js';
 import type { NodeStorage } from './node-storage.js';
@@ -28,7 +29,10 @@ export class HartPort {
   private readonly relay: Relay;
   private readonly disks: NodeDisks;
 
-  private constructor(host: HartHost, relay: Relay, disks: NodeDisks) {
+  private readonly spec: MachineSpec;
+
+  private constructor(spec: MachineSpec, host: HartHost, relay: Relay, disks: NodeDisks) {
+    this.spec = spec;
     this.host = host;
     this.relay = relay;
     this.disks = disks;
@@ -48,7 +52,11 @@ export class HartPort {
       listener: relay.listener,
       ...(spec.machineFactory === null ? {} : { machineFactory: spec.machineFactory }),
     });
-    return new HartPort(host, relay, disks);
+    return new HartPort(spec, host, relay, disks);
+  }
+
+  get config(): MachineConfig {
+    return this.spec.config;
   }
 
   get digest(): string {

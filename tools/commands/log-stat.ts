@@ -11,7 +11,7 @@ import { LogReader } from '../../lib/host/log-store/reader.js';
 import { TIMEBASE_HZ } from '../../lib/machine/config.js';
 import type { Arguments, Command } from '../command.js';
 import { toJsonLine } from '../output.js';
-import { describeSharing, SharingCount, type Sharing } from './log-sharing.js';
+import { SharingCount, type Sharing } from '../../lib/node/sharing-count.js';
 
 export const logStat: Command = {
   usage: ['log stat DIR|FILE [--json]'],
@@ -204,4 +204,17 @@ function describe(path: string, statistics: Statistics): string {
 
 function measured(value: number | null, unit: string): string {
   return value === null ? `unknown ${unit}` : `${value.toFixed(3)} ${unit}`;
+}
+
+function describeSharing(sharing: Sharing): readonly string[] {
+  const { stepsTogether, stepsAlone, steals, hottestPages } = sharing;
+  const share = (100 * stepsTogether) / Math.max(1, stepsTogether + stepsAlone);
+  return [
+    `together  ${share.toFixed(1)} % of steps, in runs in which several harts moved`,
+    `steals    ${steals.read} to read, ${steals.write} to write, ${steals.byDevice} by devices, ` +
+      `${steals.devices} of devices, ${steals.interrupts} for interrupts`,
+    ...hottestPages.map(
+      ({ address, steals: count }) => `          ${count} of page 0x${address.toString(16)}`,
+    ),
+  ];
 }

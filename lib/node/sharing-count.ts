@@ -1,11 +1,11 @@
 /**
  * What a log says of harts that run in parallel: how much they ran together, and which pages they
- * took from each other.
+ * took from each other. For `log stat`, and for the metrics of a node.
  */
 
-import type { LogEvent, StealEvent } from '../../lib/event/event.js';
-import { PAGE_BYTES } from '../../lib/memory/layout.js';
-import { RAM_BASE } from '../../lib/machine/config.js';
+import type { LogEvent, StealEvent } from '../event/event.js';
+import { RAM_BASE } from '../machine/config.js';
+import { PAGE_BYTES } from '../memory/layout.js';
 
 const HOTTEST = 5;
 
@@ -27,7 +27,8 @@ export interface Sharing {
 
 export class SharingCount {
   private readonly ramPages: number;
-  private steps: readonly bigint[] = [];
+  /** At the last horizon; null before the first, from which counting begins. */
+  private steps: readonly bigint[] | null = null;
   private together = 0n;
   private alone = 0n;
   private readonly counts = { read: 0, write: 0, byDevice: 0, devices: 0, interrupts: 0 };
@@ -40,15 +41,23 @@ export class SharingCount {
   take(event: LogEvent): void {
     if (event.kind === 'steal') this.takeSteal(event);
     if (event.kind !== 'horizon') return;
-    const moved = event.steps.map((step, hart) => step - (this.steps[hart] ?? 0n));
+    const before = this.steps;
+    this.steps = event.steps;
+    if (before === null) return;
+    const moved = event.steps.map((step, hart) => step - (before[hart] ?? 0n));
     const total = moved.reduce((sum, steps) => sum + steps, 0n);
     if (moved.filter((steps) => steps > 0n).length > 1) this.together += total;
     else this.alone += total;
-    this.steps = event.steps;
   }
 
   result(): Sharing {
-    const hottest = [...this.pages].sort(([, a], [, b]) => b - a).slice(0, HOTTEST);
+    const hottest: [page: number, steals: number][] = [];
+    for (const [page, steals] of this.pages) {
+      const place = hottest.findIndex(([, fewer]) => fewer < steals);
+      if (place >= 0) hottest.splice(place, 0, [page, steals]);
+      else hottest.push([page, steals]);
+      if (hottest.length > HOTTEST) hottest.pop();
+    }
     return {
       stepsTogether: Number(this.together),
       stepsAlone: Number(this.alone),
@@ -68,17 +77,4 @@ export class SharingCount {
       this.pages.set(page, (this.pages.get(page) ?? 0) + 1);
     }
   }
-}
-
-export function describeSharing(sharing: Sharing): readonly string[] {
-  const { stepsTogether, stepsAlone, steals, hottestPages } = sharing;
-  const share = (100 * stepsTogether) / Math.max(1, stepsTogether + stepsAlone);
-  return [
-    `together  ${share.toFixed(1)} % of steps, in runs in which several harts moved`,
-    `steals    ${steals.read} to read, ${steals.write} to write, ${steals.byDevice} by devices, ` +
-      `${steals.devices} of devices, ${steals.interrupts} for interrupts`,
-    ...hottestPages.map(
-      ({ address, steals: count }) => `          ${count} of page 0x${address.toString(16)}`,
-    ),
-  ];
 }
