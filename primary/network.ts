@@ -44,6 +44,8 @@ export function openNetwork(
     history: () => present(owner.histories.get('network'), 'history of network'),
     receive: (frames) => {
       node.metrics.add('lockstep_network_frames_received_total', {}, frames.length);
+      const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
+      node.metrics.add('lockstep_network_bytes_received_total', {}, bytes);
       hart.host.sendFrames(frames);
     },
     onUp: (isUp) => node.metrics.set('lockstep_network_up', {}, isUp ? 1 : 0),

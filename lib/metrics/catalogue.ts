@@ -340,6 +340,12 @@ export const CATALOGUE = {
     help: 'Frames that came from the network for this machine, those without a buffer included.',
     labels: {},
   },
+  lockstep_network_bytes_received_total: {
+    type: 'counter',
+    unit: 'bytes',
+    help: 'Bytes of these frames.',
+    labels: {},
+  },
   lockstep_event_loop_lag_seconds: {
     type: 'gauge',
     unit: 'seconds',

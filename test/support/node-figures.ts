@@ -1,10 +1,14 @@
 /**
- * Figures of a running node from outside: its metrics page, and its resident memory.
+ * Figures of a running node from outside: its metrics page, its resident memory, its
+ * processor time.
  */
 
 import { readFileSync } from 'node:fs';
 import type { NodeProcess } from '../../tools/demo/node-process.js';
 import { insist } from './campaign-checks.js';
+
+/** Of /proc, on every Linux for this processor. */
+const TICKS_PER_SECOND = 100;
 
 /** A node started with `--metrics 127.0.0.1:0`: its page as values by series. */
 export async function readMetrics(node: NodeProcess): Promise<ReadonlyMap<string, number>> {
@@ -33,6 +37,14 @@ export function series(page: ReadonlyMap<string, number>, key: string): number {
 export function residentBytes(node: NodeProcess): number {
   const text = readFileSync(`/proc/${node.child.pid ?? 0}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? '0') * 1024;
+}
+
+/** Processor time that a node's process has used, all threads, in seconds. */
+export function cpuSeconds(node: NodeProcess): number {
+  const text = readFileSync(`/proc/${node.child.pid ?? 0}/stat`, 'utf8');
+  // The name of the program, in parentheses, may hold spaces; what follows does not.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
 /**

@@ -21,9 +21,13 @@ const SERVER =
   '--dir /run/redis --daemonize no';
 
 /** Flags of a machine that boots the image and serves redis on `REDIS_PORT`. */
-export function redisFlags({ bios, kernel, initrd }: DebianImage): string[] {
-  const append = `console=ttyS0 quiet lockstep.run="${SERVER}"`;
-  return ['--bios', bios, '--kernel', kernel, '--initrd', initrd, '--append', append];
+export function redisFlags(image: DebianImage): string[] {
+  return [...imageFlags(image), '--append', `console=ttyS0 quiet lockstep.run="${SERVER}"`];
+}
+
+/** The same without a word to the kernel. */
+export function imageFlags({ bios, kernel, initrd }: DebianImage): string[] {
+  return ['--bios', bios, '--kernel', kernel, '--initrd', initrd];
 }
 
 /** Builds the image, or finds it built. */

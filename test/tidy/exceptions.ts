@@ -25,6 +25,7 @@ export const ENTRY_POINTS: Exceptions = {
   'test/campaign/harts.ts': '`npm run campaign:harts`',
   'test/campaign/litmus.ts': '`npm run campaign:litmus`',
   'test/campaign/kills.ts': '`npm run campaign:kills`',
+  'test/campaign/protection.ts': '`npm run campaign:protection`',
   'test/campaign/redis.ts': '`npm run campaign:redis`',
   'test/campaign/zombies.ts': '`npm run campaign:zombies`',
 };

@@ -1,0 +1,219 @@
+/**
+ * What protection costs: the same work on one running machine, with and without a backup, in turn.
+ *
+ *   redis-benchmark --- switch --- primary (Debian, redis-server, a shell on its console)
+ *                                    |
+ *                                  backup, in every second phase
+ *
+ * Everything shares the cores of one host, so what counts is the processor time of the primary's
+ * process for equal work. The machine is the same in all phases: code that is compiled, pages that
+ * are cached and the age of its data don't tell the phases apart.
+ */
+
+import { execFile } from 'node:child_process';
+import { performance } from 'node:perf_hooks';
+import { promisify } from 'node:util';
+import { present } from '../../lib/base/assert.js';
+import type { DebianImage } from '../../lib/host/image/debian-image.js';
+import { ConsoleSession } from '../../lib/node/console-session.js';
+import { Protection } from '../../lib/rpc/generated/lockstep/v1/machine.js';
+import { until, type NodeProcess } from '../../tools/demo/node-process.js';
+import { insist } from './campaign-checks.js';
+import { Fleet, statusOf, untilProtected } from './campaign-fleet.js';
+import { startSwitch, type SwitchProcess } from './network-pair.js';
+import { cpuSeconds, readMetrics, series } from './node-figures.js';
+import { RedisClient } from './redis-client.js';
+import { imageFlags, REDIS_PORT } from './redis-image.js';
+
+const run = promisify(execFile);
+const BOOT_LIMIT_MS = 300_000;
+const WORK_LIMIT_MS = 120_000;
+/** Between looks at the lag. */
+const LOOK_MS = 25;
+/** Clients of redis-benchmark, as in its own default of 50 to a server of its own. */
+const CLIENTS = 16;
+/** Rounds of the shell's loop: some two seconds. */
+const ROUNDS = 150_000;
+
+/** What one kind of work took in one phase. */
+export interface Phase {
+  readonly cpuSeconds: number;
+  readonly wallSeconds: number;
+}
+
+export interface BenchmarkPhase extends Phase {
+  /** Of an answer, in milliseconds, as redis-benchmark says. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly logBytes: number;
+  readonly receivedBytes: number;
+}
+
+export interface Round {
+  readonly compute: Phase;
+  readonly set: BenchmarkPhase;
+  readonly get: BenchmarkPhase;
+  /** Looks at the lag while the machine worked, in seconds; empty without a backup. */
+  readonly lagSeconds: readonly number[];
+}
+
+export interface ProtectionCostOptions {
+  readonly image: DebianImage;
+  /** Requests of each kind in a phase. */
+  readonly requests: number;
+}
+
+export class ProtectionCost {
+  private readonly options: ProtectionCostOptions;
+  private fleet: Fleet | null = null;
+  private network: SwitchProcess | null = null;
+  private primary: NodeProcess | null = null;
+  private session: ConsoleSession | null = null;
+  private text = '';
+  private asked = 0;
+
+  constructor(options: ProtectionCostOptions) {
+    this.options = options;
+  }
+
+  async start(): Promise<void> {
+    const flags = [...imageFlags(this.options.image), '--append', 'console=ttyS0 quiet'];
+    flags.push('--suspect-ms', '10000', '--net');
+    const fleet = new Fleet(flags);
+    this.fleet = fleet;
+    this.network = await startSwitch(fleet.folder, [REDIS_PORT]);
+    flags.push(this.network.target);
+    this.primary = fleet.primary('--metrics', '127.0.0.1:0');
+    await this.openShell(await this.primary.address());
+    const client = await RedisClient.open(this.port);
+    client.close();
+    // What is compiled once is compiled now.
+    await this.round();
+  }
+
+  /** A backup for the time of `work`. */
+  async protectedBy<T>(work: () => Promise<T>): Promise<T> {
+    const { fleet, primary } = this;
+    insist(fleet !== null && primary !== null, 'a primary');
+    const backup = await fleet.backup([primary]);
+    await untilProtected(primary, BOOT_LIMIT_MS);
+    const result = await work();
+    backup.signal('SIGKILL');
+    await backup.exit();
+    await until('a primary alone', async () => {
+      return (await statusOf(primary)).protection === Protection.UNPROTECTED;
+    });
+    fleet.forget(backup);
+    return result;
+  }
+
+  async round(): Promise<Round> {
+    const lagSeconds: number[] = [];
+    const looks = this.lookAtLag(lagSeconds);
+    const compute = await this.compute();
+    const set = await this.benchmark('set');
+    const get = await this.benchmark('get');
+    await looks.stop();
+    return { compute, set, get, lagSeconds };
+  }
+
+  async close(): Promise<void> {
+    this.session?.close();
+    await this.network?.process.kill();
+    await this.fleet?.close();
+  }
+
+  private get port(): number {
+    return present(this.network?.ports[0], 'a forwarded port');
+  }
+
+  private get node(): NodeProcess {
+    return present(this.primary, 'a primary');
+  }
+
+  private async openShell(address: string): Promise<void> {
+    const events = {
+      onOutput: (bytes: Uint8Array) => {
+        this.text += Buffer.from(bytes).toString('latin1');
+      },
+      onFailure: (error: Error) => {
+        throw error;
+      },
+    };
+    this.session = new ConsoleSession({ addresses: [address], events });
+    this.session.start();
+    await this.said(/lockstep: shell begins[^]*\n# /, BOOT_LIMIT_MS);
+    await this.tell("stty -echo; dmesg -n 1; PS1=''");
+    await this.tell(
+      'mkdir -p /run/redis; redis-server --bind 0.0.0.0 --protected-mode no --appendonly no ' +
+        '--save "" --dir /run/redis --daemonize yes >/dev/null',
+    );
+  }
+
+  /** Has the shell run a line, and waits for its end. */
+  private async tell(line: string): Promise<void> {
+    this.asked += 1;
+    this.text = '';
+    const session = present(this.session, 'a console');
+    session.write(Buffer.from(`${line}; echo done $((${this.asked} * 7))\n`));
+    await this.said(new RegExp(`^done ${this.asked * 7}\\r?$`, 'm'), WORK_LIMIT_MS);
+  }
+
+  private async said(what: RegExp, limitMs: number): Promise<void> {
+    await until(`${what} on the console`, () => what.test(this.text), limitMs);
+  }
+
+  private async timed(work: () => Promise<void>): Promise<Phase> {
+    const cpu = cpuSeconds(this.node);
+    const startMs = performance.now();
+    await work();
+    const wallSeconds = (performance.now() - startMs) / 1000;
+    return { cpuSeconds: cpuSeconds(this.node) - cpu, wallSeconds };
+  }
+
+  private compute(): Promise<Phase> {
+    return this.timed(() =>
+      this.tell(
+        `i=0; s=1; while [ $i -lt ${ROUNDS} ]; do i=$((i + 1)); s=$((s * 31 % 65521)); done`,
+      ),
+    );
+  }
+
+  private async benchmark(kind: 'set' | 'get'): Promise<BenchmarkPhase> {
+    const before = await readMetrics(this.node);
+    let csv = '';
+    const phase = await this.timed(async () => {
+      const words = ['-p', String(this.port), '-t', kind, '-c', String(CLIENTS), '--csv'];
+      const count = ['-n', String(this.options.requests), '-d', '64', '-r', '1000'];
+      csv = (await run('redis-benchmark', [...words, ...count])).stdout;
+    });
+    const after = await readMetrics(this.node);
+    const grown = (key: string): number => series(after, key) - series(before, key);
+    // "test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99..."
+    const cells = (csv.trim().split('\n').at(-1) ?? '').split(',').map((cell) => cell.slice(1, -1));
+    return {
+      ...phase,
+      p50Ms: Number(cells[4]),
+      p99Ms: Number(cells[6]),
+      logBytes: grown('lockstep_log_bytes_total{direction="recorded"}'),
+      receivedBytes: grown('lockstep_network_bytes_received_total'),
+    };
+  }
+
+  private lookAtLag(into: number[]): { stop(): Promise<void> } {
+    let isOver = false;
+    const looks = (async () => {
+      while (!isOver) {
+        const { lagSeconds, backups } = await statusOf(this.node);
+        if (backups.length > 0) into.push(lagSeconds);
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+    })();
+    return {
+      stop: () => {
+        isOver = true;
+        return looks;
+      },
+    };
+  }
+}
