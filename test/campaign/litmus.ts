@@ -7,19 +7,20 @@ import { LockstepError } from '../../lib/base/error.js';
 import type { Arguments, Command } from '../../tools/command.js';
 import { runCampaign } from '../support/campaign-main.js';
 import { LITMUS, type Litmus } from '../support/litmus.js';
-import { runBatch } from '../support/litmus-batch.js';
+import { runBatch, type BatchPlan } from '../support/litmus-batch.js';
 
 const ROUNDS = 100;
 /** Runs in one thread: each leaves some threads behind until that one ends. */
 const BATCH_RUNS = 10;
 
 const command: Command = {
-  usage: ['campaign:litmus -- [--runs N] [--rounds N] [--seed S] [--test NAME]'],
+  usage: ['campaign:litmus -- [--runs N] [--rounds N] [--seed S] [--chaos] [--test NAME]'],
   description: 'Races harts in parallel, judges what they see of each other, and replays it.',
   options: {
     runs: { type: 'string', value: 'N', help: 'runs of each test, replayed each (1000)' },
     rounds: { type: 'string', value: 'N', help: `rounds of a run (${ROUNDS})` },
     seed: { type: 'string', value: 'S', help: 'of delays (1)' },
+    chaos: { type: 'boolean', help: 'holds threads up at random, one of them all the time' },
     test: { type: 'string', value: 'NAME', help: 'only the test whose name begins so' },
   },
   run: campaign,
@@ -32,14 +33,15 @@ async function campaign(args: Arguments): Promise<number> {
   const chosen = LITMUS.filter(({ name }) => name.startsWith(args.text('test') ?? ''));
   if (chosen.length === 0) throw new LockstepError('USAGE', 'no litmus test of this name');
   let isKept = true;
-  for (const litmus of chosen) isKept = (await raceAll(litmus, { runs, rounds, seed })) && isKept;
+  const plan = { runs, rounds, seed, isChaotic: args.flag('chaos') };
+  for (const litmus of chosen) isKept = (await raceAll(litmus, plan)) && isKept;
   process.stdout.write(isKept ? 'Everything held.\n' : 'NOT KEPT\n');
   return isKept ? 0 : 1;
 }
 
 async function raceAll(
   litmus: Litmus,
-  plan: { readonly runs: number; readonly rounds: number; readonly seed: number },
+  plan: Pick<BatchPlan, 'runs' | 'rounds' | 'seed' | 'isChaotic'>,
 ): Promise<boolean> {
   const { name } = litmus;
   const outcomes = new Map<string, number>();

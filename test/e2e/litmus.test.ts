@@ -2,7 +2,7 @@
  * Goal: what harts in parallel see of each other is sequentially consistent, really races, and is
  * the same in every replay.
  * Method: the litmus tests of `npm run campaign:litmus`, some runs of each: the variables on one
- * page and on two, the guest interpreted and compiled.
+ * page and on two, the guest interpreted and compiled; and again with threads held up at random.
  */
 
 import test from 'ava';
@@ -11,6 +11,7 @@ import { COMPILER, INTERPRETER } from '../support/program.js';
 import { Random } from '../support/random.js';
 
 const ROUNDS = 40;
+const CHAOS_ROUNDS = 15;
 
 for (const litmus of LITMUS) {
   test.serial(`${litmus.name} is consistent, and replays`, (t) => {
@@ -28,5 +29,16 @@ for (const litmus of LITMUS) {
     }
     if (litmus.isRacy) t.true(outcomes.size > 1, 'it raced');
     t.log([...outcomes].map(([outcome, count]) => `${outcome}: ${count}`).join(', '));
+  });
+}
+
+for (const litmus of LITMUS) {
+  test.serial(`${litmus.name} is consistent, and replays, with its threads held up`, (t) => {
+    t.timeout(120_000);
+    const random = new Random(11);
+    for (const samePage of [true, false]) {
+      const plan = { rounds: CHAOS_ROUNDS, samePage, random, isChaotic: true };
+      t.is(runLitmus(litmus, plan, COMPILER).fault, null);
+    }
   });
 }

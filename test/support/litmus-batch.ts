@@ -20,6 +20,7 @@ export interface BatchPlan {
   readonly runs: number;
   readonly rounds: number;
   readonly seed: number;
+  readonly isChaotic: boolean;
 }
 
 export interface BatchResult {
@@ -28,13 +29,23 @@ export interface BatchResult {
   readonly faults: readonly string[];
 }
 
-/** Runs a batch in a thread that ends with it. */
+/** A batch that takes longer than this stands still. */
+const BATCH_MS = 300_000;
+
+/** Runs a batch in a thread that ends with it; one that stands still is a fault. */
 export async function runBatch(plan: BatchPlan): Promise<BatchResult> {
   const worker = new Worker(new URL(import.meta.url), { workerData: { [MARK]: plan } });
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), BATCH_MS);
   try {
-    const [result] = (await once(worker, 'message')) as [BatchResult];
-    return result;
+    const said = (await once(worker, 'message', { signal: giveUp.signal })) as [BatchResult];
+    return said[0];
+  } catch (error) {
+    if (!giveUp.signal.aborted) throw error;
+    const fault = `${plan.name}, runs from ${plan.firstRun} on: nothing moves (seed ${plan.seed})`;
+    return { histogram: new Map(), steals: 0, faults: [fault] };
   } finally {
+    clearTimeout(timer);
     await worker.terminate();
   }
 }
@@ -50,7 +61,8 @@ function work(plan: BatchPlan): BatchResult {
   let steals = 0;
   for (let run = plan.firstRun; run < plan.firstRun + plan.runs; run++) {
     const engine = run % 4 === 3 ? INTERPRETER : COMPILER;
-    const options = { rounds: plan.rounds, random, samePage: run % 2 === 0 };
+    const { rounds, isChaotic } = plan;
+    const options = { rounds, random, samePage: run % 2 === 0, isChaotic };
     const result = runLitmus(litmus, options, engine);
     steals += result.steals;
     for (const [outcome, count] of result.histogram) {

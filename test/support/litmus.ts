@@ -11,7 +11,14 @@
 import type { LogEntry } from '../../lib/event/event.js';
 import type { EngineOptions } from '../../lib/machine/engine.js';
 import type { Machine } from '../../lib/machine/machine.js';
-import { ending, readDouble, recordParallel, replayParallel } from './parallel-guest.js';
+import { chaosThreads } from './chaos-threads.js';
+import {
+  ending,
+  readDouble,
+  recordParallel,
+  replayParallel,
+  type ParallelOptions,
+} from './parallel-guest.js';
 import type { Random } from './random.js';
 
 const BARRIER = 0x8010_1000;
@@ -215,20 +222,28 @@ export interface LitmusRun {
 }
 
 /** Records one run, judges it, and replays it. */
-export function runLitmus(
-  litmus: Litmus,
-  plan: { readonly rounds: number; readonly samePage: boolean; readonly random: Random },
-  engine: EngineOptions,
-): LitmusRun {
-  const { rounds, samePage, random } = plan;
+export interface LitmusPlan {
+  readonly rounds: number;
+  readonly samePage: boolean;
+  readonly random: Random;
+  /** Whether the threads are held up at random, in the recording and in the replay. */
+  readonly isChaotic?: boolean;
+}
+
+export function runLitmus(litmus: Litmus, plan: LitmusPlan, engine: EngineOptions): LitmusRun {
+  const { rounds, samePage, random, isChaotic = false } = plan;
   const program = litmusProgram(litmus, { rounds, samePage, seed: random.below(1 << 20) });
-  const options = { harts: litmus.bodies.length, engine };
-  const { entries, machine, hash } = recordParallel(program, options);
+  const harts = litmus.bodies.length;
+  const options = (): ParallelOptions => {
+    const threads = isChaotic ? { threads: chaosThreads(random.below(1 << 30), harts) } : {};
+    return { harts, engine, ...threads };
+  };
+  const { entries, machine, hash } = recordParallel(program, options());
   const histogram = readHistogram(litmus, machine);
   const steals = entries.filter(({ event }) => event.kind === 'steal').length;
   const fault =
     judge(litmus, { histogram, rounds, counted: readDouble(machine, COUNT) }) ??
-    replayFault(program, entries, { options, hash });
+    replayFault(program, entries, { options: options(), hash });
   return { histogram, steals, fault };
 }
 
@@ -265,7 +280,7 @@ function judge(
 function replayFault(
   program: string,
   entries: readonly LogEntry[],
-  run: { readonly options: { harts: number; engine: EngineOptions }; readonly hash: bigint },
+  run: { readonly options: ParallelOptions; readonly hash: bigint },
 ): string | null {
   try {
     const hash = replayParallel(program, entries, run.options);

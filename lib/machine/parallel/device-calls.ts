@@ -69,6 +69,7 @@ export class DeviceCalls implements MmioPort {
     words.store(WORD.callBytes, bytes);
     words.store(WORD.callIsWrite, value === null ? 0 : 1);
     words.store(WORD.call, CALL.asked);
+    this.standstill.pass();
     words.ring(0);
     this.standstill.waitUntil(
       () => words.load(WORD.call) === CALL.answered || words.load(WORD.failure) !== FAILURE.none,

@@ -48,8 +48,10 @@ export class HartRunner {
     const { words, hart, number } = this;
     const limit = words.limits[number] ?? 0;
     for (;;) {
+      this.standstill.pass();
       const step = Number(hart.step());
       const exit = hart.run(BigInt(Math.min(limit, step + this.quantum)));
+      this.standstill.pass();
       this.ownership.release();
       const reached = Number(hart.step());
       words.steps[number] = reached;

@@ -22,6 +22,11 @@ import { WORD, type SharedWords } from './shared-words.js';
 export interface WaitPort {
   /** Returns when `ints[index]` is notified or not `value`, or after a tenth of a second. */
   wait(ints: Int32Array<ArrayBufferLike>, index: number, value: number): void;
+  /**
+   * Called wherever the order in which threads come by decides what happens next. A host may hold
+   * a thread up anywhere; tests do it here, where it matters.
+   */
+  pass?(): void;
 }
 
 /** Looks at a condition before a thread goes to sleep: some ten microseconds. */
@@ -45,6 +50,11 @@ export class Standstill {
     this.hart = hart;
     this.port = port;
     this.serve = serve;
+  }
+
+  /** A place at which another thread may come first. */
+  pass(): void {
+    this.port.pass?.();
   }
 
   /** Whether somebody waits for this hart to stand. */
@@ -82,6 +92,7 @@ export class Standstill {
   }
 
   tryLock(): boolean {
+    this.pass();
     const taken = Atomics.compareExchange(this.words.ints, WORD.lock, 0, this.hart + 1);
     return taken === 0;
   }
@@ -96,6 +107,7 @@ export class Standstill {
     const { words, hart } = this;
     assert(words.load(WORD.lock) === hart + 1, 'a standstill is begun with the lock');
     words.store(WORD.wanted, 1);
+    this.pass();
     this.waitUntil(() => {
       for (let other = 0; other < words.harts; other++) {
         if (other !== hart && words.load(WORD.stands + other) === 0) return false;
@@ -106,8 +118,11 @@ export class Standstill {
 
   /** Lets all go on that can, and gives the lock back. */
   end(): void {
+    this.pass();
     this.words.store(WORD.wanted, 0);
+    this.pass();
     this.unlock();
+    this.pass();
     this.words.ringAll();
   }
 
@@ -117,9 +132,12 @@ export class Standstill {
     words.steps[hart] = step;
     words.store(WORD.stands + hart, 1);
     for (;;) {
+      this.pass();
       this.ringHolder();
       this.waitUntil(() => !this.isWanted && mayGo());
+      this.pass();
       words.store(WORD.stands + hart, 0);
+      this.pass();
       // Whoever wanted a standstill meanwhile sees the word before or after this; if before, it
       // goes on without this hart, which therefore has to look again.
       if (!this.isWanted) return;
