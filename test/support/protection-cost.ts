@@ -15,11 +15,11 @@ import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 import { present } from '../../lib/base/assert.js';
 import type { DebianImage } from '../../lib/host/image/debian-image.js';
-import { ConsoleSession } from '../../lib/node/console-session.js';
 import { Protection } from '../../lib/rpc/generated/lockstep/v1/machine.js';
 import { until, type NodeProcess } from '../../tools/demo/node-process.js';
 import { insist } from './campaign-checks.js';
 import { Fleet, statusOf, untilProtected } from './campaign-fleet.js';
+import { GuestShell } from './guest-shell.js';
 import { startSwitch, type SwitchProcess } from './network-pair.js';
 import { cpuSeconds, readMetrics, series } from './node-figures.js';
 import { RedisClient } from './redis-client.js';
@@ -27,13 +27,16 @@ import { imageFlags, REDIS_PORT } from './redis-image.js';
 
 const run = promisify(execFile);
 const BOOT_LIMIT_MS = 300_000;
-const WORK_LIMIT_MS = 120_000;
 /** Between looks at the lag. */
 const LOOK_MS = 25;
 /** Clients of redis-benchmark, as in its own default of 50 to a server of its own. */
 const CLIENTS = 16;
-/** Rounds of the shell's loop: some two seconds. */
+/** Rounds of the shell's loop: some ten seconds. */
 const ROUNDS = 150_000;
+const LOOP = `i=0; s=1; while [ $i -lt ${ROUNDS} ]; do i=$((i + 1)); s=$((s * 31 % 65521)); done`;
+const SERVER =
+  'mkdir -p /run/redis; redis-server --bind 0.0.0.0 --protected-mode no --appendonly no ' +
+  '--save "" --dir /run/redis --daemonize yes >/dev/null';
 
 /** What one kind of work took in one phase. */
 export interface Phase {
@@ -68,9 +71,7 @@ export class ProtectionCost {
   private fleet: Fleet | null = null;
   private network: SwitchProcess | null = null;
   private primary: NodeProcess | null = null;
-  private session: ConsoleSession | null = null;
-  private text = '';
-  private asked = 0;
+  private shell: GuestShell | null = null;
 
   constructor(options: ProtectionCostOptions) {
     this.options = options;
@@ -84,7 +85,8 @@ export class ProtectionCost {
     this.network = await startSwitch(fleet.folder, [REDIS_PORT]);
     flags.push(this.network.target);
     this.primary = fleet.primary('--metrics', '127.0.0.1:0');
-    await this.openShell(await this.primary.address());
+    this.shell = await GuestShell.open([await this.primary.address()]);
+    await this.shell.run(SERVER);
     const client = await RedisClient.open(this.port);
     client.close();
     // What is compiled once is compiled now.
@@ -118,7 +120,7 @@ export class ProtectionCost {
   }
 
   async close(): Promise<void> {
-    this.session?.close();
+    this.shell?.close();
     await this.network?.process.kill();
     await this.fleet?.close();
   }
@@ -131,38 +133,6 @@ export class ProtectionCost {
     return present(this.primary, 'a primary');
   }
 
-  private async openShell(address: string): Promise<void> {
-    const events = {
-      onOutput: (bytes: Uint8Array) => {
-        this.text += Buffer.from(bytes).toString('latin1');
-      },
-      onFailure: (error: Error) => {
-        throw error;
-      },
-    };
-    this.session = new ConsoleSession({ addresses: [address], events });
-    this.session.start();
-    await this.said(/lockstep: shell begins[^]*\n# /, BOOT_LIMIT_MS);
-    await this.tell("stty -echo; dmesg -n 1; PS1=''");
-    await this.tell(
-      'mkdir -p /run/redis; redis-server --bind 0.0.0.0 --protected-mode no --appendonly no ' +
-        '--save "" --dir /run/redis --daemonize yes >/dev/null',
-    );
-  }
-
-  /** Has the shell run a line, and waits for its end. */
-  private async tell(line: string): Promise<void> {
-    this.asked += 1;
-    this.text = '';
-    const session = present(this.session, 'a console');
-    session.write(Buffer.from(`${line}; echo done $((${this.asked} * 7))\n`));
-    await this.said(new RegExp(`^done ${this.asked * 7}\\r?$`, 'm'), WORK_LIMIT_MS);
-  }
-
-  private async said(what: RegExp, limitMs: number): Promise<void> {
-    await until(`${what} on the console`, () => what.test(this.text), limitMs);
-  }
-
   private async timed(work: () => Promise<void>): Promise<Phase> {
     const cpu = cpuSeconds(this.node);
     const startMs = performance.now();
@@ -172,11 +142,8 @@ export class ProtectionCost {
   }
 
   private compute(): Promise<Phase> {
-    return this.timed(() =>
-      this.tell(
-        `i=0; s=1; while [ $i -lt ${ROUNDS} ]; do i=$((i + 1)); s=$((s * 31 % 65521)); done`,
-      ),
-    );
+    const shell = present(this.shell, 'a shell');
+    return this.timed(() => shell.run(LOOP));
   }
 
   private async benchmark(kind: 'set' | 'get'): Promise<BenchmarkPhase> {
