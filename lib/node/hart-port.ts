@@ -26,10 +26,9 @@ type Report = (listener: HartListener) => void | Promise<void>;
 
 export class HartPort {
   readonly host: HartHost;
+  private readonly spec: MachineSpec;
   private readonly relay: Relay;
   private readonly disks: NodeDisks;
-
-  private readonly spec: MachineSpec;
 
   private constructor(spec: MachineSpec, host: HartHost, relay: Relay, disks: NodeDisks) {
     this.spec = spec;

@@ -17,7 +17,6 @@ import { SharingCount, type Sharing } from './sharing-count.js';
 export class LogCounts {
   /** What was counted since the metrics were last brought up to date. */
   private readonly counts = new Map<EventKind, { entries: number; bytes: number }>();
-
   /** Null for harts that take turns: they share without stealing. */
   private readonly sharing: SharingCount | null;
   private published: Sharing | null = null;

@@ -5,35 +5,30 @@
  * status 1 where a promise of docs/SPECIFICATION.md falls short.
  */
 
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LockstepError } from '../../lib/base/error.js';
-import {
-  defaultCacheFolder,
-  findDebianImage,
-  IMAGE_NAME,
-  type DebianImage,
-} from '../../lib/host/image/debian-image.js';
-import { until, type NodeProcess } from '../../tools/demo/node-process.js';
+import type { DebianImage } from '../../lib/host/image/debian-image.js';
 import { Protection } from '../../lib/rpc/generated/lockstep/v1/machine.js';
+import { until, type NodeProcess } from '../../tools/demo/node-process.js';
 import type { Arguments, Command } from '../../tools/command.js';
 import { toJsonLine } from '../../tools/output.js';
 import { median } from '../bench/statistics.js';
 import { currentLoad } from '../support/campaign-figures.js';
 import { Fleet, statusOf, untilProtected } from '../support/campaign-fleet.js';
+import { RESUMABLE_SECONDS } from '../support/campaign-guests.js';
 import { runCampaign } from '../support/campaign-main.js';
+import { cachedDebianImage, imageFlags } from '../support/debian.js';
 import { GuestShell } from '../support/guest-shell.js';
 import { findQemu } from '../support/qemu.js';
 import { migrateOnce, type Migration } from '../support/qemu-migration.js';
-import { imageFlags } from '../support/redis-image.js';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.js';
 
 const STOP_MS = 50;
 /** Times the copy of a guest at rest. */
 const COPY_TIMES = 2;
 const JOIN_MS = 120_000;
-/** The primary has its log of this long in memory, and sends that instead of the machine. */
-const RESUMABLE_MS = 12_000;
+/** Until a backup can't be sent the log instead of the machine. */
+const TOO_OLD_MS = (RESUMABLE_SECONDS + 2) * 1000;
 const SETTLE_MS = 2_000;
 /** Pipelines that come and go: processes, pages, and sorting in between. */
 const LOAD = 'while :; do seq 3000 | sort -r | tail -1 >/dev/null; done';
@@ -58,11 +53,7 @@ interface Join {
 
 async function measure(args: Arguments): Promise<number> {
   const joins = args.integer('joins', 1, 1_000) ?? 5;
-  const folder = process.env['LOCKSTEP_IMAGES'] ?? join(defaultCacheFolder(), IMAGE_NAME);
-  const image = await findDebianImage(folder);
-  if (image === null) {
-    throw new LockstepError('IO', `no Debian images in ${folder}: run \`lockstep image\``);
-  }
+  const image = await cachedDebianImage();
   const rest = await joinsOf(image, joins, null);
   const busy = await joinsOf(image, joins, LOAD);
   const qemu = await migrationsOf(image, joins);
@@ -103,12 +94,12 @@ async function joinsOf(image: DebianImage, count: number, load: string | null): 
   const fleet = new Fleet([...imageFlags(image), '--append', 'console=ttyS0', '--memory', '256M']);
   try {
     const primary = fleet.primary('--suspect-ms', '10000');
-    const shell = await GuestShell.open([await primary.address()]);
-    if (load !== null) await shell.begin(load);
-    shell.close();
+    await GuestShell.use([await primary.address()], async (shell) => {
+      if (load !== null) await shell.begin(load);
+    });
     const joins: Join[] = [];
     for (let number = 1; number <= count; number++) {
-      await delay(number === 1 ? RESUMABLE_MS : SETTLE_MS);
+      await delay(number === 1 ? TOO_OLD_MS : SETTLE_MS);
       const one = await joinOnce(fleet, primary, number);
       joins.push(one);
       say(

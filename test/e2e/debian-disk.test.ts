@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { present } from '../../lib/base/assert.js';
 import { findProgram } from '../../lib/host/image/program.js';
-import { debianImage } from '../support/debian.js';
+import { debianImage, imageFlags } from '../support/debian.js';
 import { lockstep } from '../support/lockstep-process.js';
 import { findQemu, Qemu } from '../support/qemu.js';
 
@@ -34,9 +34,17 @@ test('a root disk keeps what the guest writes, through a power cycle and on QEMU
   if (image === null) return;
   const disk = present(image.disk, 'root disk');
   const append = `root=/dev/vda console=ttyS0 quiet lockstep.run="${COMMANDS}"`;
-  const files = ['--bios', image.bios, '--kernel', image.kernel, '--initrd', image.initrd];
   const overlay = join(folder, 'overlay');
-  const words = ['run', ...files, '--disk', disk, '--disk-overlay', overlay, '--append', append];
+  const words = [
+    'run',
+    ...imageFlags(image),
+    '--disk',
+    disk,
+    '--disk-overlay',
+    overlay,
+    '--append',
+    append,
+  ];
   for (const boots of ['', 'boot\n']) {
     const { status, stdout, stderr } = await lockstep(words);
     t.is(status, 0, stderr);

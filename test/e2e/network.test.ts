@@ -9,7 +9,7 @@
 import test from 'ava';
 import { randomBytes } from 'node:crypto';
 import { EXIT_STATUS } from '../../lib/base/error.js';
-import { cachedDebianImage, debianImage } from '../support/debian.js';
+import { cachedDebianImage, debianImage, imageFlags } from '../support/debian.js';
 import { LOCKSTEP } from '../support/lockstep-process.js';
 import { LastingConnection, startSwitch } from '../support/network-pair.js';
 import { PairFixture, until, type NodeProcess } from '../support/pair.js';
@@ -18,9 +18,8 @@ const ECHO = 'nc -ll -p 7 -e cat';
 const BLOCK_BYTES = 4096;
 
 async function machineFlags(commands: string, target: string): Promise<string[]> {
-  const image = await cachedDebianImage();
   return [
-    ...['--bios', image.bios, '--kernel', image.kernel, '--initrd', image.initrd],
+    ...imageFlags(await cachedDebianImage()),
     ...['--append', `console=ttyS0 quiet lockstep.run="${commands}"`],
     ...['--net', target],
     // A busy host is not a dead one; a killed process is noticed at once.

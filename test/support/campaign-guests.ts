@@ -8,17 +8,12 @@
 
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LockstepError } from '../../lib/base/error.js';
-import {
-  defaultCacheFolder,
-  findDebianImage,
-  IMAGE_NAME,
-} from '../../lib/host/image/debian-image.js';
 import { START_SNAPSHOT_FILE } from '../../lib/host/log-store/start-snapshot.js';
-import { ConsoleSession } from '../../lib/node/console-session.js';
 import { until } from '../../tools/demo/node-process.js';
 import { ledgerDialect, shellDialect, SHELL_LOOP, type Dialect } from './campaign-dialects.js';
 import { Fleet, LEDGER_FLAGS, untilProtected } from './campaign-fleet.js';
+import { cachedDebianImage, imageFlags } from './debian.js';
+import { GuestShell } from './guest-shell.js';
 import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.js';
 
 export interface CampaignGuest {
@@ -32,9 +27,8 @@ export interface CampaignGuest {
   close(): void;
 }
 
-const BOOT_LIMIT_MS = 300_000;
 /** A primary replays younger log to a backup that joins, rather than copy the machine. */
-const RESUMABLE_SECONDS = 10;
+export const RESUMABLE_SECONDS = 10;
 
 export function ledgerGuest(): CampaignGuest {
   return {
@@ -59,18 +53,14 @@ function loadOf({ harts }: DebianHarts): string {
   return `(while :; do ${pipeline}; sleep 0.1; done) & `.repeat(harts - 1);
 }
 
-/** Errors: IO if the images are not in the cache, or Debian does not come up. */
+/** Errors: USAGE if the images are not in the cache, IO if Debian does not come up. */
 export async function debianGuest(
   say: (text: string) => void,
   harts: DebianHarts = { harts: 1, isParallel: false },
 ): Promise<CampaignGuest> {
-  const folder = process.env['LOCKSTEP_IMAGES'] ?? join(defaultCacheFolder(), IMAGE_NAME);
-  const image = await findDebianImage(folder);
-  if (image === null) {
-    throw new LockstepError('IO', `no Debian images in ${folder}: run \`lockstep image\``);
-  }
+  const image = await cachedDebianImage();
   const machine = [
-    ...['--bios', image.bios, '--kernel', image.kernel, '--initrd', image.initrd],
+    ...imageFlags(image),
     ...['--append', 'console=ttyS0', '--memory', '256M'],
     ...['--harts', `${harts.harts}`, ...(harts.isParallel ? ['--parallel'] : [])],
   ];
@@ -93,37 +83,11 @@ export async function debianGuest(
 async function makeSnapshot(machine: readonly string[], path: string, load: string): Promise<void> {
   const fleet = new Fleet(machine);
   const primary = fleet.primary();
-  let text = '';
-  let failure: Error | null = null;
-  const session = new ConsoleSession({
-    addresses: [await primary.address()],
-    events: {
-      onOutput: (bytes) => {
-        text += Buffer.from(bytes).toString('latin1');
-      },
-      onFailure: (error) => {
-        failure = error;
-      },
-    },
-  });
-  const said = (what: RegExp): Promise<unknown> =>
-    until(
-      `${what} on the console`,
-      () => {
-        if (failure !== null) throw failure;
-        return what.test(text);
-      },
-      BOOT_LIMIT_MS,
-    );
-  session.start();
   try {
-    await said(/lockstep: shell begins[^]*\n# /);
-    session.write(Buffer.from("stty -echo; dmesg -n 1; PS1=''; echo quiet $((6 * 7))\n"));
-    await said(/^quiet 42/m);
-    if (load !== '') session.write(Buffer.from(`${load}\n`));
-    session.write(Buffer.from(`${SHELL_LOOP}\n`));
-    session.write(Buffer.from('0\n'));
-    await said(/^A 0 0 0/m);
+    await GuestShell.use([await primary.address()], async (shell) => {
+      if (load !== '') await shell.run(`${load}:`);
+      await shell.hand(SHELL_LOOP, '0', /^A 0 0 0/m);
+    });
     // A backup that comes earlier is sent the whole log instead.
     await until('a log too old to be replayed', async () => {
       return (await primary.status()).uptimeSeconds > RESUMABLE_SECONDS + 2;
@@ -132,7 +96,6 @@ async function makeSnapshot(machine: readonly string[], path: string, load: stri
     await untilProtected(primary);
     copyFileSync(join(fleet.log(backup), START_SNAPSHOT_FILE), path);
   } finally {
-    session.close();
     await fleet.close();
   }
 }

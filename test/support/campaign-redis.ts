@@ -130,7 +130,7 @@ export class RedisCampaign {
     const record = { number, name, pauseMs, rate, answered: this.load.answered };
     this.records.push(record);
     this.options.onStrike?.(record);
-    if (name !== 'switch') this.pair = await this.protect(alone);
+    if (alone !== null) this.pair = await this.protect(alone);
     await this.load.answers(20);
   }
 

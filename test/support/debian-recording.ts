@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { assert } from '../../lib/base/assert.js';
 import type { DebianImage } from '../../lib/host/image/debian-image.js';
-import { debianImage } from './debian.js';
+import { debianImage, imageFlags } from './debian.js';
 import { readLog, type WholeLog } from './edited-log.js';
 import { LockstepProcess } from './lockstep-process.js';
 import { REPOSITORY } from './qemu.js';
@@ -48,8 +48,8 @@ export async function openRecording(image: DebianImage): Promise<DebianRecording
   return { directory, log: readLog(directory), output, stateLine };
 }
 
-export function bootFlags({ bios, kernel, initrd }: DebianImage): string[] {
-  return ['--bios', bios, '--kernel', kernel, '--initrd', initrd, '--append', 'console=ttyS0'];
+export function bootFlags(image: DebianImage): string[] {
+  return [...imageFlags(image), '--append', 'console=ttyS0'];
 }
 
 /** Another program or other images have another key. */

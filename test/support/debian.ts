@@ -71,6 +71,11 @@ export async function readImages(image: DebianImage): Promise<MachineImages> {
   return { bios: bios ?? null, kernel: kernel ?? null, initrd: initrd ?? null };
 }
 
+/** Flags of a machine that boots an image; what the kernel is told is the caller's. */
+export function imageFlags({ bios, kernel, initrd }: DebianImage): string[] {
+  return ['--bios', bios, '--kernel', kernel, '--initrd', initrd];
+}
+
 /** The images for a campaign, which doesn't fetch them: USAGE where there are none. */
 export async function cachedDebianImage(): Promise<DebianImage> {
   const folder = process.env['LOCKSTEP_IMAGES'] ?? join(defaultCacheFolder(), IMAGE_NAME);

@@ -32,9 +32,27 @@ export class GuestShell {
   /** Resolves when the guest has booted, to a shell that does not echo. */
   static async open(addresses: readonly string[]): Promise<GuestShell> {
     const shell = new GuestShell(addresses);
-    await shell.said(/lockstep: shell begins[^]*\n# /, BOOT_LIMIT_MS);
-    await shell.run("stty -echo; dmesg -n 1; PS1=''");
-    return shell;
+    try {
+      await shell.said(/lockstep: shell begins[^]*\n# /, BOOT_LIMIT_MS);
+      await shell.run("stty -echo; dmesg -n 1; PS1=''");
+      return shell;
+    } catch (error) {
+      shell.close();
+      throw error;
+    }
+  }
+
+  /** A shell for the time of `work`; what it has begun goes on. */
+  static async use(
+    addresses: readonly string[],
+    work: (shell: GuestShell) => Promise<void>,
+  ): Promise<void> {
+    const shell = await GuestShell.open(addresses);
+    try {
+      await work(shell);
+    } finally {
+      shell.close();
+    }
   }
 
   /** Has the shell run a line, and waits for its end. */
@@ -44,6 +62,13 @@ export class GuestShell {
     const sum = this.asked * 7;
     this.session.write(Buffer.from(`${line}; echo done $((${this.asked} * 7))\n`));
     await this.said(new RegExp(`^done ${sum}\\r?$`, 'm'), WORK_LIMIT_MS);
+  }
+
+  /** Has the shell run a program that goes on, and tells it a first line. Nothing runs after it. */
+  async hand(line: string, input: string, answer: RegExp): Promise<void> {
+    this.text = '';
+    this.session.write(Buffer.from(`${line}\n${input}\n`));
+    await this.said(answer, WORK_LIMIT_MS);
   }
 
   /** Has the shell begin something that goes on by itself. */

@@ -19,24 +19,23 @@ import { Protection } from '../../lib/rpc/generated/lockstep/v1/machine.js';
 import { until, type NodeProcess } from '../../tools/demo/node-process.js';
 import { insist } from './campaign-checks.js';
 import { Fleet, statusOf, untilProtected } from './campaign-fleet.js';
+import { imageFlags } from './debian.js';
 import { GuestShell } from './guest-shell.js';
 import { startSwitch, type SwitchProcess } from './network-pair.js';
 import { cpuSeconds, readMetrics, series } from './node-figures.js';
 import { RedisClient } from './redis-client.js';
-import { imageFlags, REDIS_PORT } from './redis-image.js';
+import { REDIS_IN_BACKGROUND, REDIS_PORT } from './redis-image.js';
 
 const run = promisify(execFile);
-const BOOT_LIMIT_MS = 300_000;
+/** A machine of 256 MiB is copied, on a host that has other work. */
+const JOIN_MS = 300_000;
 /** Between looks at the lag. */
 const LOOK_MS = 25;
-/** Clients of redis-benchmark, as in its own default of 50 to a server of its own. */
+/** Connections of redis-benchmark at once. */
 const CLIENTS = 16;
 /** Rounds of the shell's loop: some ten seconds. */
 const ROUNDS = 150_000;
 const LOOP = `i=0; s=1; while [ $i -lt ${ROUNDS} ]; do i=$((i + 1)); s=$((s * 31 % 65521)); done`;
-const SERVER =
-  'mkdir -p /run/redis; redis-server --bind 0.0.0.0 --protected-mode no --appendonly no ' +
-  '--save "" --dir /run/redis --daemonize yes >/dev/null';
 
 /** What one kind of work took in one phase. */
 export interface Phase {
@@ -86,7 +85,7 @@ export class ProtectionCost {
     flags.push(this.network.target);
     this.primary = fleet.primary('--metrics', '127.0.0.1:0');
     this.shell = await GuestShell.open([await this.primary.address()]);
-    await this.shell.run(SERVER);
+    await this.shell.run(REDIS_IN_BACKGROUND);
     const client = await RedisClient.open(this.port);
     client.close();
     // What is compiled once is compiled now.
@@ -98,7 +97,7 @@ export class ProtectionCost {
     const { fleet, primary } = this;
     insist(fleet !== null && primary !== null, 'a primary');
     const backup = await fleet.backup([primary]);
-    await untilProtected(primary, BOOT_LIMIT_MS);
+    await untilProtected(primary, JOIN_MS);
     const result = await work();
     backup.signal('SIGKILL');
     await backup.exit();

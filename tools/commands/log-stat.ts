@@ -9,9 +9,9 @@ import type { EventKind, LogEvent } from '../../lib/event/event.js';
 import type { LogMeta } from '../../lib/host/log-store/meta.js';
 import { LogReader } from '../../lib/host/log-store/reader.js';
 import { TIMEBASE_HZ } from '../../lib/machine/config.js';
+import { SharingCount, type Sharing } from '../../lib/node/sharing-count.js';
 import type { Arguments, Command } from '../command.js';
 import { toJsonLine } from '../output.js';
-import { SharingCount, type Sharing } from '../../lib/node/sharing-count.js';
 
 export const logStat: Command = {
   usage: ['log stat DIR|FILE [--json]'],
