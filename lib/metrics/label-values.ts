@@ -29,5 +29,5 @@ export const EVENT_KINDS = [
   'frame',
 ] as const;
 /** Why a page, or the devices as one page, went from one hart to another. */
-export const STEAL_CAUSES = ['read', 'write', 'byDevice', 'devices', 'interrupts'] as const;
+export const STEAL_CAUSES = ['read', 'write', 'by-device', 'devices', 'interrupts'] as const;
 export const STREAMS = ['uart', 'virtio-console', 'power', 'network'] as const;

@@ -54,7 +54,8 @@ export class LogCounts {
     const before = this.published;
     this.published = now;
     for (const what of STEAL_CAUSES) {
-      const steals = now.steals[what] - (before?.steals[what] ?? 0);
+      const kind = what === 'by-device' ? 'byDevice' : what;
+      const steals = now.steals[kind] - (before?.steals[kind] ?? 0);
       metrics.add('lockstep_steals_total', { what }, steals);
     }
     const together = now.stepsTogether - (before?.stepsTogether ?? 0);

@@ -47,14 +47,17 @@ async function campaign(args: Arguments): Promise<number> {
   const wanted = args.integer('strikes', 1, 1_000_000) ?? 10;
   const seed = args.integer('seed', 0, 0xffff_ffff) ?? 1;
   const strikes = strikesOf(args.list('faults') ?? ['kill']);
+  const loadMs = args.integer('load-ms', 100, 600_000) ?? 1_000;
+  const minRate = args.integer('min-rate', 1, 1_000_000) ?? 20;
+  const image = await buildRedisImage(say);
   const etcd = args.flag('etcd') ? await startEtcd() : null;
   const redis = new RedisCampaign({
-    image: await buildRedisImage(say),
+    image,
     seed,
     strikes,
     etcd,
-    loadMs: args.integer('load-ms', 100, 600_000) ?? 1_000,
-    minRate: args.integer('min-rate', 1, 1_000_000) ?? 20,
+    loadMs,
+    minRate,
     onStrike: ({ number, name, pauseMs, rate, answered }) =>
       say(
         `${String(number).padStart(String(wanted).length)}/${wanted}  ${name.padEnd(8)}  pause ` +

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EtcdArbiter } from '../../lib/arbiter/etcd-arbiter.js';
 import { until } from '../../tools/demo/node-process.js';
+import { bound } from './bound-process.js';
 import { insist } from './campaign-checks.js';
 import { findProgram } from './qemu.js';
 
@@ -30,19 +31,21 @@ export class EtcdCluster {
     this.endpoints = places.map(({ client }) => `127.0.0.1:${client}`);
     const cluster = places.map(({ peer }, at) => `m${at}=http://127.0.0.1:${peer}`).join(',');
     this.members = places.map(({ client, peer }, at) =>
-      spawn(
-        program,
-        [
-          ...['--name', `m${at}`, '--data-dir', join(this.folder, `m${at}`)],
-          ...['--listen-client-urls', `http://127.0.0.1:${client}`],
-          ...['--advertise-client-urls', `http://127.0.0.1:${client}`],
-          ...['--listen-peer-urls', `http://127.0.0.1:${peer}`],
-          ...['--initial-advertise-peer-urls', `http://127.0.0.1:${peer}`],
-          ...['--initial-cluster', cluster, '--log-level', 'error'],
-          // A busy machine holds a member up for longer than the default allows.
-          ...['--heartbeat-interval', '200', '--election-timeout', '2000'],
-        ],
-        { stdio: 'ignore' },
+      bound(
+        spawn(
+          program,
+          [
+            ...['--name', `m${at}`, '--data-dir', join(this.folder, `m${at}`)],
+            ...['--listen-client-urls', `http://127.0.0.1:${client}`],
+            ...['--advertise-client-urls', `http://127.0.0.1:${client}`],
+            ...['--listen-peer-urls', `http://127.0.0.1:${peer}`],
+            ...['--initial-advertise-peer-urls', `http://127.0.0.1:${peer}`],
+            ...['--initial-cluster', cluster, '--log-level', 'error'],
+            // A busy machine holds a member up for longer than the default allows.
+            ...['--heartbeat-interval', '200', '--election-timeout', '2000'],
+          ],
+          { stdio: 'ignore' },
+        ),
       ),
     );
   }

@@ -12,8 +12,10 @@
 
 import { execFile } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { present } from '../../lib/base/assert.js';
+import { LockstepError } from '../../lib/base/error.js';
 import type { DebianImage } from '../../lib/host/image/debian-image.js';
 import { Protection } from '../../lib/rpc/generated/lockstep/v1/machine.js';
 import { until, type NodeProcess } from '../../tools/demo/node-process.js';
@@ -23,6 +25,7 @@ import { imageFlags } from './debian.js';
 import { GuestShell } from './guest-shell.js';
 import { startSwitch, type SwitchProcess } from './network-pair.js';
 import { cpuSeconds, readMetrics, series } from './node-figures.js';
+import { findProgram } from './qemu.js';
 import { RedisClient } from './redis-client.js';
 import { REDIS_IN_BACKGROUND, REDIS_PORT } from './redis-image.js';
 
@@ -76,7 +79,11 @@ export class ProtectionCost {
     this.options = options;
   }
 
+  /** Errors: USAGE without redis-benchmark; what keeps a primary from being started. */
   async start(): Promise<void> {
+    if ((await findProgram('redis-benchmark')) === null) {
+      throw new LockstepError('USAGE', 'redis-benchmark is not installed (Debian: redis-tools)');
+    }
     const flags = [...imageFlags(this.options.image), '--append', 'console=ttyS0 quiet'];
     flags.push('--suspect-ms', '10000', '--net');
     const fleet = new Fleet(flags);
@@ -110,12 +117,17 @@ export class ProtectionCost {
 
   async round(): Promise<Round> {
     const lagSeconds: number[] = [];
-    const looks = this.lookAtLag(lagSeconds);
-    const compute = await this.compute();
-    const set = await this.benchmark('set');
-    const get = await this.benchmark('get');
-    await looks.stop();
-    return { compute, set, get, lagSeconds };
+    const looks = new AbortController();
+    const looking = this.lookAtLag(lagSeconds, looks.signal);
+    try {
+      const compute = await this.compute();
+      const set = await this.benchmark('set');
+      const get = await this.benchmark('get');
+      return { compute, set, get, lagSeconds };
+    } finally {
+      looks.abort();
+      await looking;
+    }
   }
 
   async close(): Promise<void> {
@@ -157,29 +169,23 @@ export class ProtectionCost {
     const grown = (key: string): number => series(after, key) - series(before, key);
     // "test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99..."
     const cells = (csv.trim().split('\n').at(-1) ?? '').split(',').map((cell) => cell.slice(1, -1));
+    const [p50Ms, p99Ms] = [Number(cells[4]), Number(cells[6])];
+    insist(p50Ms > 0 && p99Ms > 0, `redis-benchmark tells its latencies: ${csv}`);
     return {
       ...phase,
-      p50Ms: Number(cells[4]),
-      p99Ms: Number(cells[6]),
+      p50Ms,
+      p99Ms,
       logBytes: grown('lockstep_log_bytes_total{direction="recorded"}'),
       receivedBytes: grown('lockstep_network_bytes_received_total'),
     };
   }
 
-  private lookAtLag(into: number[]): { stop(): Promise<void> } {
-    let isOver = false;
-    const looks = (async () => {
-      while (!isOver) {
-        const { lagSeconds, backups } = await statusOf(this.node);
-        if (backups.length > 0) into.push(lagSeconds);
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-      }
-    })();
-    return {
-      stop: () => {
-        isOver = true;
-        return looks;
-      },
-    };
+  private async lookAtLag(into: number[], until: AbortSignal): Promise<void> {
+    while (!until.aborted) {
+      // A primary that does not answer fails the work, which tells more.
+      const status = await statusOf(this.node).catch(() => null);
+      if (status !== null && status.backups.length > 0) into.push(status.lagSeconds);
+      await delay(LOOK_MS);
+    }
   }
 }

@@ -14,7 +14,8 @@ const MIGRATION_LIMIT_MS = 120_000;
 /** Bytes a second: more than any copy here reaches, so that nothing but the host limits it. */
 const BANDWIDTH = '100G';
 
-const ENDED = /status: (completed|failed)/i;
+const COMPLETED = /status: completed[^]*\bdowntime: \d+ ms/i;
+const FAILED = /status: failed/i;
 
 export interface Migration {
   /** From its begin to the end, and with the guest standing still, in milliseconds. */
@@ -63,12 +64,13 @@ async function migrate(monitor: string, road: string): Promise<Migration> {
       async () => {
         socket.write('info migrate\n');
         await delay(50);
-        return ENDED.test(text());
+        if (FAILED.test(text())) throw new Error(`the migration failed:\n${text()}`);
+        return COMPLETED.test(text());
       },
       MIGRATION_LIMIT_MS,
     );
     // Before that it told what it expected.
-    const ending = text().slice(text().search(ENDED));
+    const ending = text().slice(text().search(COMPLETED));
     const figure = (pattern: RegExp): number => {
       const found = pattern.exec(ending);
       if (found === null) throw new Error(`no ${pattern} in what QEMU says:\n${text()}`);

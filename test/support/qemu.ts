@@ -11,6 +11,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { bound } from './bound-process.js';
 
 /** Root of the checkout, seen from dist/test/support. */
 export const REPOSITORY = new URL('../../../', import.meta.url).pathname;
@@ -52,7 +53,7 @@ export class Qemu {
   /** `words` are QEMU's arguments after the machine and the console, which are given here. */
   constructor(program: string, words: readonly string[]) {
     const console = ['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot'];
-    this.child = spawn(program, ['-M', 'virt', ...console, ...words]);
+    this.child = bound(spawn(program, ['-M', 'virt', ...console, ...words]));
     this.child.stdout.on('data', (bytes: Buffer) => {
       this.text += bytes.toString('latin1');
       this.notify();
