@@ -2,25 +2,19 @@
  * The compiled regions of one hart: made when code is hot, checked against the mapping when
  * entered, dropped when their code changes.
  *
- * Bounded: when entries or functions run out, everything is dropped and compiling starts anew.
- * Nothing here is part of machine state, so primary and backup may differ in all of it.
+ * Bounded, with a second chance: when it is three quarters full, each region must show that it is
+ * still entered; when it is full, those that did not are dropped. Nothing here is part of machine
+ * state, so primary and backup may differ in all of it.
  */
 
 import { present } from '../base/assert.js';
 import type { StoreOutcome } from '../riscv/code-cache.js';
-import {
-  ENTRY,
-  ENTRY_BYTES,
-  JUMP,
-  JUMP_BYTES,
-  JUMP_CACHE_ENTRIES,
-  MAILBOX,
-  REGION_ENTRIES,
-} from '../riscv/derived.js';
+import { REGION_ENTRIES } from '../riscv/derived.js';
 import { HART_WORD } from '../riscv/hart-state.js';
-import { OP_COMPILED, OP_UNDECODED } from '../riscv/interpreter/slots.js';
+import { OP_COMPILED } from '../riscv/interpreter/slots.js';
 import type { HartInternals, RegionCompiler } from '../riscv/region-port.js';
 import type { VirtualAddress } from '../riscv/translation-cache.js';
+import { RegionEntries, type EntryPlace } from './region-entries.js';
 import { compileRegion, REGION_FUNCTION } from './region-module.js';
 import {
   UNOBSERVED,
@@ -44,6 +38,10 @@ declare const WebAssembly: {
 
 /** Regions alive at once; with about 20 KiB each this bounds the memory of compiled code. */
 export const REGIONS_MAX = 4096;
+/** Share of the cache in use, from which on regions have to show that they are entered. */
+const DOUBT_SHARE = 0.75;
+/** Share of the cache that is kept at most when it is full, so that there is room for a while. */
+const KEPT_SHARE = 0.75;
 /** Times that a region was found at another address than compiled for, before it is dropped. */
 const MISFITS_MAX = 64;
 /**
@@ -56,8 +54,10 @@ interface LiveRegion {
   readonly start: bigint;
   readonly functionIndex: number;
   readonly pages: readonly MappedPage[];
-  readonly entries: readonly { readonly number: number; readonly slot: number }[];
+  readonly entries: readonly EntryPlace[];
   readonly moduleBytes: number;
+  /** Compiled or entered since regions had to show it last. */
+  inUse: boolean;
   misfits: number;
   samples: number;
 }
@@ -74,17 +74,20 @@ export class RegionCache implements RegionCompiler, RegionControl {
   private readonly hart: HartInternals;
   private readonly counting: boolean;
   private readonly observer: RegionObserver;
+  /** In the order in which they were compiled. */
+  private readonly live = new Set<LiveRegion>();
   private readonly byEntry = new Map<number, LiveRegion>();
+  private readonly entries: RegionEntries;
   private readonly pages = new RegionPages<LiveRegion>();
   private readonly source: RegionSource;
-  private freeEntries: number[] = [];
-  private nextEntry = 0;
+  private isDoubting = false;
   private nextFunction = 1;
   private readonly freeFunctions: number[] = [];
 
   /** `counting` is false only where its cost is measured; see `EngineOptions`. */
   constructor(hart: HartInternals, counting = true, observer: RegionObserver = UNOBSERVED) {
     this.hart = hart;
+    this.entries = new RegionEntries(hart);
     this.source = new RegionSource(hart, (ramPage) => this.pages.admits(ramPage));
     this.counting = counting;
     this.observer = observer;
@@ -132,18 +135,14 @@ export class RegionCache implements RegionCompiler, RegionControl {
   validate(entry: number): boolean {
     const region = this.byEntry.get(entry);
     if (region === undefined) return false;
-    const { memory } = this.hart;
-    const at = this.entryAddress(entry);
-    const here = memory.view.getBigUint64(at + ENTRY.pc, true) === this.pc();
+    const here = this.entries.pcOf(entry) === this.pc();
     const same = here && region.pages.every((page) => this.source.isMapped(page));
     if (!same) {
       if (++region.misfits > MISFITS_MAX) this.drop(region);
       return false;
     }
-    const epoch = memory.view.getInt32(memory.mailbox + MAILBOX.epoch, true);
-    for (const { number } of region.entries) {
-      memory.view.setInt32(this.entryAddress(number) + ENTRY.epoch, epoch, true);
-    }
+    region.inUse = true;
+    for (const { number } of region.entries) this.entries.confirm(number);
     return true;
   }
 
@@ -159,10 +158,9 @@ export class RegionCache implements RegionCompiler, RegionControl {
   }
 
   clear(): void {
-    for (const region of new Set(this.byEntry.values())) this.drop(region);
-    this.freeEntries = [];
-    this.nextEntry = 0;
-    this.forgetJumps();
+    for (const region of this.live) this.drop(region);
+    this.entries.clear();
+    this.isDoubting = false;
   }
 
   get tableLength(): number {
@@ -173,10 +171,6 @@ export class RegionCache implements RegionCompiler, RegionControl {
     return this.hart.memory.block.get(HART_WORD.pc);
   }
 
-  private entryAddress(entry: number): number {
-    return this.hart.addresses.entries + entry * ENTRY_BYTES;
-  }
-
   /** Slots for every page and numbers for every entry; false if a page has no room for slots. */
   private makeRoom(region: Region, pages: readonly MappedPage[]): boolean {
     const { code, mmu } = this.hart;
@@ -184,9 +178,36 @@ export class RegionCache implements RegionCompiler, RegionControl {
       if (!code.hasRoom(page.ramPage)) return false;
       if (code.slotsOf(page.ramPage).fresh) mmu.cache.revokeWrites(page.ramPage);
     }
-    const entriesLeft = REGION_ENTRIES - this.nextEntry + this.freeEntries.length;
-    if (entriesLeft < region.entries.length || this.statistics.live >= REGIONS_MAX) this.clear();
+    const fill = this.fillWith(region.entries.length);
+    if (fill > 1) this.evict();
+    else if (fill > DOUBT_SHARE && !this.isDoubting) this.doubtAll();
     return true;
+  }
+
+  /** Share of the cache in use if a region with so many entries is added. */
+  private fillWith(entries: number): number {
+    const { used } = this.entries;
+    return Math.max((this.live.size + 1) / REGIONS_MAX, (used + entries) / REGION_ENTRIES);
+  }
+
+  private doubtAll(): void {
+    for (const region of this.live) {
+      region.inUse = false;
+      for (const place of region.entries) this.entries.doubt(place);
+    }
+    this.isDoubting = true;
+  }
+
+  /** Drops what was not entered since `doubtAll`, and the oldest if that is not enough. */
+  private evict(): void {
+    for (const region of this.live) {
+      if (!region.inUse) this.drop(region);
+    }
+    for (const region of this.live) {
+      if (this.fillWith(0) <= KEPT_SHARE) break;
+      this.drop(region);
+    }
+    this.isDoubting = false;
   }
 
   private install(region: Region, pages: readonly MappedPage[], repeatLoops: boolean): void {
@@ -203,19 +224,20 @@ export class RegionCache implements RegionCompiler, RegionControl {
     for (const name of compiled.imports) env[name] = this.hart.callees[name];
     const instance = new WebAssembly.Instance(new WebAssembly.Module(compiled.bytes), { env });
     this.hart.table.set(functionIndex, instance.exports[REGION_FUNCTION.name]);
-    const entries: { number: number; slot: number }[] = [];
+    const entries: EntryPlace[] = [];
     const moduleBytes = compiled.bytes.length;
     const { start } = region;
     const samples = repeatLoops ? SAMPLES_TO_REPEAT : 0;
     const live: LiveRegion = {
       ...{ start, functionIndex, pages, entries, moduleBytes },
-      ...{ misfits: 0, samples },
+      ...{ inUse: true, misfits: 0, samples },
     };
+    this.live.add(live);
     for (const [selector, pc] of region.entries.entries()) {
       const place = this.placeEntry(pc, pages);
       if (place === null) continue;
-      this.writeEntry(place, { pc, selector, functionIndex, compiled: compiled.minimumBudget });
-      this.cacheJump(pc, functionIndex, selector);
+      const minimumBudget = present(compiled.minimumBudget.get(pc), 'budget of an entry');
+      this.entries.write(place, { pc, selector, functionIndex, minimumBudget });
       entries.push(place);
       this.byEntry.set(place.number, live);
     }
@@ -235,88 +257,17 @@ export class RegionCache implements RegionCompiler, RegionControl {
   }
 
   /** A number for the entry at `pc` and its slot; null if another region is entered there. */
-  private placeEntry(
-    pc: bigint,
-    pages: readonly MappedPage[],
-  ): { readonly number: number; readonly slot: number } | null {
-    const { code, memory } = this.hart;
+  private placeEntry(pc: bigint, pages: readonly MappedPage[]): EntryPlace | null {
     const page = this.source.pageOf(pc, [...pages]);
-    if (page === null) return null;
-    const slot = code.slotAt(page.ramPage, Number(pc & 0xfffn) / 2);
-    if (slot < 0) return null;
-    if (memory.view.getUint8(slot) === OP_UNDECODED) code.decode(slot);
-    if (memory.view.getUint8(slot) === OP_COMPILED) return null;
-    const number = this.freeEntries.pop() ?? this.nextEntry++;
-    return { number, slot };
-  }
-
-  private writeEntry(
-    place: { readonly number: number; readonly slot: number },
-    entry: {
-      readonly pc: bigint;
-      readonly selector: number;
-      readonly functionIndex: number;
-      readonly compiled: ReadonlyMap<bigint, number>;
-    },
-  ): void {
-    const { view } = this.hart.memory;
-    const at = this.entryAddress(place.number);
-    view.setInt32(at + ENTRY.originalLow, view.getInt32(place.slot, true), true);
-    view.setInt32(at + ENTRY.originalImm, view.getInt32(place.slot + 4, true), true);
-    view.setInt32(at + ENTRY.function, entry.functionIndex, true);
-    view.setInt32(at + ENTRY.selector, entry.selector, true);
-    view.setInt32(at + ENTRY.epoch, 0, true);
-    const budget = present(entry.compiled.get(entry.pc), 'budget of an entry');
-    view.setInt32(at + ENTRY.minimumBudget, budget, true);
-    view.setBigUint64(at + ENTRY.pc, entry.pc, true);
-    view.setInt32(place.slot, OP_COMPILED, true);
-    view.setInt32(place.slot + 4, place.number, true);
-  }
-
-  private jumpAddress(pc: bigint): number {
-    const index = Number((pc >> 1n) & BigInt(JUMP_CACHE_ENTRIES - 1));
-    return this.hart.addresses.jumpCache + index * JUMP_BYTES;
-  }
-
-  /** Lets the region find its own entry; others only once it was entered there. */
-  private cacheJump(pc: bigint, functionIndex: number, selector: number): void {
-    const at = this.jumpAddress(pc);
-    const { view } = this.hart.memory;
-    view.setBigUint64(at + JUMP.pc, pc, true);
-    view.setInt32(at + JUMP.function, functionIndex, true);
-    view.setInt32(at + JUMP.selector, selector, true);
-    view.setInt32(at + JUMP.epoch, 0, true);
-  }
-
-  /** The number of a dropped region's function is given to another. */
-  private forgetJump(pc: bigint, functionIndex: number): void {
-    const at = this.jumpAddress(pc);
-    const { view } = this.hart.memory;
-    if (view.getInt32(at + JUMP.function, true) !== functionIndex) return;
-    view.setBigUint64(at + JUMP.pc, 0n, true);
-    view.setInt32(at + JUMP.function, 0, true);
-    view.setInt32(at + JUMP.epoch, 0, true);
-  }
-
-  private forgetJumps(): void {
-    const { memory, addresses } = this.hart;
-    new Uint8Array(memory.view.buffer, addresses.jumpCache, JUMP_CACHE_ENTRIES * JUMP_BYTES).fill(
-      0,
-    );
+    return page === null ? null : this.entries.claim(page.ramPage, Number(pc & 0xfffn) / 2);
   }
 
   private drop(region: LiveRegion): void {
-    const { view } = this.hart.memory;
-    for (const { number, slot } of region.entries) {
-      const at = this.entryAddress(number);
-      this.forgetJump(view.getBigUint64(at + ENTRY.pc, true), region.functionIndex);
-      if (view.getUint8(slot) === OP_COMPILED && view.getInt32(slot + 4, true) === number) {
-        view.setInt32(slot, view.getInt32(at + ENTRY.originalLow, true), true);
-        view.setInt32(slot + 4, view.getInt32(at + ENTRY.originalImm, true), true);
-      }
-      this.byEntry.delete(number);
-      this.freeEntries.push(number);
+    for (const place of region.entries) {
+      this.entries.release(place);
+      this.byEntry.delete(place.number);
     }
+    this.live.delete(region);
     this.pages.remove(region);
     this.hart.table.set(region.functionIndex, null);
     this.freeFunctions.push(region.functionIndex);

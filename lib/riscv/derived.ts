@@ -64,8 +64,11 @@ export const JUMP = {
 export const HEAT_COUNTERS = 65536;
 /** Byte offset of the counter of a slot among the counters. */
 export const heatCounter = (slot: number): number => (slot >>> 2) & ((HEAT_COUNTERS - 1) << 1);
-/** Places where compiled code can be entered; see `ENTRY`. */
-export const REGION_ENTRIES = 16384;
+/**
+ * Places where compiled code can be entered; see `ENTRY`. A region of a kernel has some twelve, and
+ * Debian with redis comes to 1,400 regions within minutes.
+ */
+export const REGION_ENTRIES = 65536;
 export const ENTRY_BYTES = 32;
 /** Fields of such a place: byte offsets. */
 export const ENTRY = {

@@ -5,7 +5,7 @@
 import { assert } from '../../lib/base/assert.js';
 import type { RegionControl, RegionStatistics } from '../../lib/jit/region-observer.js';
 import { REGIONS_MAX } from '../../lib/jit/region-cache.js';
-import { generatingMachine } from './program-generate.js';
+import { generatingMachine, TABLES } from './program-generate.js';
 
 /** Iterations of each generated loop, and meetings of its head before it is compiled. */
 const ITERATIONS = 5_000;
@@ -21,6 +21,8 @@ export interface CodeCacheRun {
   /** Memory of the process before there was a machine. */
   readonly residentBefore: number;
   readonly samples: readonly CodeCacheSample[];
+  /** Regions compiled of the program that generates. */
+  readonly generatorCompiled: number;
 }
 
 export interface CodeCacheSample {
@@ -37,6 +39,7 @@ export function runGenerating(
 ): CodeCacheRun {
   const residentBefore = process.memoryUsage.rss();
   let latest: RegionStatistics | null = null;
+  let generatorCompiled = 0;
   const controls: RegionControl[] = [];
   const machine = generatingMachine(
     ITERATIONS,
@@ -48,6 +51,9 @@ export function runGenerating(
       },
       changed: (statistics) => {
         latest = { ...statistics };
+      },
+      compiled: ({ region }) => {
+        if (region.start < BigInt(TABLES)) generatorCompiled++;
       },
     },
   );
@@ -65,7 +71,7 @@ export function runGenerating(
     told(sample);
     return sample;
   });
-  return { residentBefore, samples };
+  return { residentBefore, samples, generatorCompiled };
 }
 
 /** What is beyond its bound; nothing, if all is well. */

@@ -18,7 +18,8 @@ import { SUPERVISOR_PAGE } from './program-paging.js';
 
 const MEMORY_BYTES = 16 * 2 ** 20;
 const SPACES = 64;
-const TABLES = 0x8010_0000;
+/** What lies below is the program that generates, which runs all the time. */
+export const TABLES = 0x8010_0000;
 const AREA = 0x8040_0000;
 const FUNCTIONS = 4;
 const FUNCTION_BYTES = PAGE / FUNCTIONS;

@@ -106,12 +106,13 @@ test('a loop in which the guest is found again and again is repeated, to the sam
   t.true(Math.max(...sizes) > (sizes[0] ?? 0), 'compiled again, with more code');
 });
 
-test('compiled code is bounded over a guest that generates code without end', (t) => {
+test('generated code without end: memory is bounded, and code in use stays compiled', (t) => {
   t.timeout(180_000);
   const run = runGenerating(200_000_000n, () => undefined);
   t.deepEqual(complaintsOf(run), []);
   // Twice what may live at once, so that the bound was met.
   t.true((run.samples.at(-1)?.statistics.compiled ?? 0) > 2 * REGIONS_MAX);
+  t.is(run.generatorCompiled, 1);
 });
 
 test('the engine has no part in the digest of the machine', (t) => {
