@@ -39,7 +39,7 @@ import { ThrottleDebt } from './throttle-debt.js';
 /** A replay looks at its mail after as many steps: a few milliseconds. */
 const REPLAY_BUDGET_STEPS = 200_000n;
 /** Reports without output or acknowledgements wait for company no longer than this. */
-const REPORT_INTERVAL_MS = 2;
+const REPORT_INTERVAL_MS = 5;
 /** Over budget the worker looks at its mail this often. */
 const BLOCKED_WAIT_MS = 20;
 
@@ -153,7 +153,7 @@ export class HartLoop {
 
   private recordTurn(session: RecordSession): number | null {
     const status = session.runSlice();
-    this.report(session, status.kind !== 'running');
+    this.report(session, status.kind === 'reached' || status.kind === 'stopped');
     switch (status.kind) {
       case 'running':
         return 0;
@@ -350,6 +350,12 @@ export class HartLoop {
     this.post({ kind: 'slice', costBytes, atNs: process.hrtime.bigint(), ...this.batch.take() });
   }
 
+  /** Time until what was recorded must be posted; Infinity if there is nothing. */
+  private reportDueMs(): number {
+    if (this.batch.isEmpty()) return Infinity;
+    return Math.max(0, this.lastReportMs + REPORT_INTERVAL_MS - performance.now());
+  }
+
   private isOverBudget(): boolean {
     const unconsumed = Atomics.load(this.control.words, CONTROL.unconsumedBytes);
     return this.session.kind === 'record' && unconsumed > this.start.reportBudgetBytes;
@@ -364,7 +370,7 @@ export class HartLoop {
   /** Sleeps until the bell has rung since `bell` was read, or for `limitMs`. */
   private sleep(bell: number, limitMs: number | null): void {
     this.publishProgress();
-    const waitMs = Math.min(limitMs ?? Infinity, this.progress.dueMs());
+    const waitMs = Math.min(limitMs ?? Infinity, this.progress.dueMs(), this.reportDueMs());
     if (waitMs > 0) Atomics.wait(this.control.words, CONTROL.bell, bell, waitMs);
   }
 

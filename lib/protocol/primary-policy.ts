@@ -90,6 +90,19 @@ export interface JoiningView {
   readonly loadedForMs: number;
 }
 
+/** Share of the lag target below which a backup shows no more than that it keeps up. */
+const KEEPING_UP_SHARE = 0.2;
+
+/** A backup with so little lag may be able to do more than it has to. */
+export function isKeepingUp(lagMs: number, limits: PairLimits): boolean {
+  return lagMs <= KEEPING_UP_SHARE * limits.lagTargetMs;
+}
+
+/** A change too small to be worth an order to the guest; to full speed none is. */
+function isTremor(permille: number, next: number): boolean {
+  return next < THROTTLE_FULL_PERMILLE && Math.abs(next - permille) < TREMOR_SHARE * permille;
+}
+
 /** The least of `values`, null if there is none. */
 export function least(values: readonly bigint[]): bigint | null {
   let found: bigint | null = null;
@@ -97,16 +110,18 @@ export function least(values: readonly bigint[]): bigint | null {
   return found;
 }
 
-/** Share of the lag target below which the throttle opens again. */
-const REOPEN_BELOW = 0.5;
-/** Opening is slower than closing, so that the loop settles instead of oscillating. */
-const OPEN_FACTOR = 1.05;
+/** Share of the lag target that the throttle steers for, so that what comes suddenly fits below. */
+const AIM_SHARE = 0.4;
+/** In so many lag targets of time the lag is to be back where the throttle steers for. */
+const SETTLE_TARGETS = 5;
+/** Share of a setting by which another must differ. */
+const TREMOR_SHARE = 0.03;
 /** Up to the knee there is no need to feel one's way: a replica that only stalled is fast again. */
 const REOPEN_FACTOR = 1.5;
 /** One period never closes further than this: a single late ack must not stop the guest. */
 const CLOSE_FACTOR_MIN = 0.5;
 /** Part of the backup's capacity that the guest keeps while the backlog is worked off. */
-const DRAIN_SHARE_MIN = 0.6;
+const DRAIN_SHARE_MIN = 0.5;
 
 export const PRIMARY_POLICY: PrimaryPolicy = {
   outputsWait: (state) => state !== 'solo' && state !== 'joining',
@@ -147,16 +162,13 @@ export const PRIMARY_POLICY: PrimaryPolicy = {
     (joining.lagMs <= limits.joinLagMs || joining.loadedForMs >= limits.joinSettleMs),
 
   nextThrottle: (view, limits) => {
-    const { permille, lagMs, capacityPermille, floorPermille } = view;
-    if (lagMs > limits.lagTargetMs) {
-      const share = Math.max(DRAIN_SHARE_MIN, limits.lagTargetMs / lagMs);
-      const wanted = Math.max(capacityPermille * share, permille * CLOSE_FACTOR_MIN);
-      return Math.max(floorPermille, Math.min(permille, Math.floor(wanted)));
-    }
-    if (lagMs < limits.lagTargetMs * REOPEN_BELOW) {
-      const known = Math.min(view.kneePermille, Math.ceil(permille * REOPEN_FACTOR));
-      return Math.min(THROTTLE_FULL_PERMILLE, Math.max(known, Math.ceil(permille * OPEN_FACTOR)));
-    }
-    return permille;
+    const { permille, lagMs, capacityPermille, floorPermille, kneePermille } = view;
+    const { lagTargetMs } = limits;
+    const overMs = lagMs - AIM_SHARE * lagTargetMs;
+    const share = Math.max(DRAIN_SHARE_MIN, 1 - overMs / (SETTLE_TARGETS * lagTargetMs));
+    const known = isKeepingUp(lagMs, limits) ? Math.min(kneePermille, permille * REOPEN_FACTOR) : 0;
+    const wanted = Math.max(capacityPermille * share, permille * CLOSE_FACTOR_MIN, known);
+    const next = Math.min(THROTTLE_FULL_PERMILLE, Math.max(floorPermille, Math.ceil(wanted)));
+    return isTremor(permille, next) ? permille : next;
   },
 };

@@ -5,12 +5,17 @@
  * Lag alone is a bad guide: entries recorded before the throttle closed still take their full
  * time, so a loop on lag closes far too much and opens far too late. But the speed at which the
  * replayed position moves through recorded time, times the share the guest had there, is the
- * share that the backup can bear, at any lag.
+ * share that the backup can bear, at any lag. What one period shows is mostly noise of the hosts, so
+ * it counts for a part; and a backup that keeps up shows only that it can bear what there is.
  */
 
 import { THROTTLE_FULL_PERMILLE } from './limits.js';
 import type { PairLimits } from './limits.js';
-import type { PrimaryPolicy } from './primary-policy.js';
+import { isKeepingUp, type PrimaryPolicy } from './primary-policy.js';
+
+/** Weight of one period in what is known of the backup's capacity, and of one with too much lag. */
+const PERIOD_WEIGHT = 0.2;
+const URGENT_WEIGHT = 0.35;
 
 interface Setting {
   readonly sinceMs: number;
@@ -24,6 +29,8 @@ export class Throttle {
   /** Half of the share at which the present or last closing began. */
   private kneePermille = THROTTLE_FULL_PERMILLE;
   private isClosing = false;
+  /** The share that the backup can bear. */
+  private capacityPermille = THROTTLE_FULL_PERMILLE;
   private decidedMs = 0;
   private previousLagMs = 0;
 
@@ -33,6 +40,7 @@ export class Throttle {
     this.settings = [{ sinceMs: -Infinity, permille: this.permille }];
     this.kneePermille = THROTTLE_FULL_PERMILLE;
     this.isClosing = false;
+    this.capacityPermille = THROTTLE_FULL_PERMILLE;
     this.decidedMs = nowMs;
     this.previousLagMs = 0;
   }
@@ -52,10 +60,15 @@ export class Throttle {
     if (periodMs < limits.throttlePeriodMs) return;
     // Recorded time that replay went through in each millisecond.
     const speed = Math.max(0, 1 - (lagMs - this.previousLagMs) / periodMs);
-    const capacityPermille = this.permilleAt(nowMs - lagMs) * speed;
+    const shownPermille = this.permilleAt(nowMs - lagMs) * speed;
+    const weight = lagMs > limits.lagTargetMs ? URGENT_WEIGHT : PERIOD_WEIGHT;
+    this.capacityPermille += weight * (shownPermille - this.capacityPermille);
+    if (isKeepingUp(lagMs, limits)) {
+      this.capacityPermille = Math.max(this.capacityPermille, this.permille);
+    }
     this.decidedMs = nowMs;
     this.previousLagMs = lagMs;
-    const { kneePermille } = this;
+    const { kneePermille, capacityPermille } = this;
     const view = { permille: this.permille, lagMs, capacityPermille, floorPermille, kneePermille };
     this.set(policy.nextThrottle(view, limits), nowMs);
   }
