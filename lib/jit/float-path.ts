@@ -36,7 +36,7 @@ export function nativeFloat(
   const called = libraryCall(entry);
   const path = called === null ? null : pathOf(called, new Operands(frame, entry));
   if (path === null) return null;
-  const usable = frame.requireFloat();
+  const usable = frame.requireFloat('usable');
   if (path.holds === null) return [...usable, ...path.compute, ...path.commit];
   const otherwise = [...exact(), frame.refreshFloat()];
   return [...usable, ...path.compute, when(path.holds, path.commit, otherwise, 'likely')];

@@ -40,8 +40,8 @@ export const REGION_BYPASS = 2;
  * 0xfc of 0xff in f32. One number serves both; what lies above is left to the library.
  */
 export const FLOAT_LIMIT = 0xfc00_0000_0000_0000n;
-/** FS field of mstatus when the FPU state is dirty: 3. */
-const FS_DIRTY = 0x6000;
+/** FS field of mstatus: 0 if the FPU is off, 3 (all bits) if its state is dirty. */
+const FS_MASK = 0x6000;
 
 /** An instruction, and the steps before it that the budget was not lowered by. */
 export interface Place {
@@ -62,7 +62,9 @@ export class RegionFrame implements AccessFrame {
   readonly status = local('i32');
   /** frm, from the prologue on: no instruction of a region writes it. */
   readonly rounding = local('i32');
-  /** The FPU is on and dirty, and frm is a mode; what does not hold is the interpreter's case. */
+  /** The FPU is on: its registers can be read. What does not hold is the interpreter's case. */
+  readonly floatReadable = local('i32');
+  /** The FPU is on and dirty, and frm is a mode: everything can be done. */
   readonly floatUsable = local('i32');
   /** What the bits of a result stay below, its sign shifted out: FLOAT_LIMIT, or 0 for none. */
   readonly floatLimit = local('i64');
@@ -80,8 +82,8 @@ export class RegionFrame implements AccessFrame {
   private readonly writtenFloats = new Set<number>();
   private place: Place | null = null;
   private hasFloats = false;
-  /** The block's code so far has looked at `floatUsable`. */
-  private floatIsChecked = false;
+  /** What the block's code so far has looked at: `floatUsable` says all that `floatReadable` does. */
+  private floatChecked: 'nothing' | 'readable' | 'usable' = 'nothing';
 
   constructor(address: FrameAddresses, counting = true) {
     this.address = address;
@@ -90,7 +92,7 @@ export class RegionFrame implements AccessFrame {
 
   /** What follows is emitted for a block that control may enter only at its start. */
   beginBlock(): void {
-    this.floatIsChecked = false;
+    this.floatChecked = 'nothing';
   }
 
   /** What follows is emitted for the instruction at `place`. */
@@ -217,11 +219,12 @@ export class RegionFrame implements AccessFrame {
     return set(this.floatLimit, i64.mul(holds, i64.const(FLOAT_LIMIT)));
   }
 
-  /** Leaves before the first instruction of a block that needs the FPU if it is not usable. */
-  requireFloat(): readonly Stmt[] {
-    if (this.floatIsChecked) return [];
-    this.floatIsChecked = true;
-    return [unlikely(i32.eqz(this.floatUsable), this.bypass())];
+  /** Leaves before the first instruction of a block that needs the FPU if it can't be used so. */
+  requireFloat(need: 'readable' | 'usable'): readonly Stmt[] {
+    if (this.floatChecked === 'usable' || this.floatChecked === need) return [];
+    this.floatChecked = need;
+    const holds = need === 'usable' ? this.floatUsable : this.floatReadable;
+    return [unlikely(i32.eqz(holds), this.bypass())];
   }
 
   private prepareFloat(): readonly Stmt[] {
@@ -229,8 +232,9 @@ export class RegionFrame implements AccessFrame {
     const { hart } = this.address;
     const status = i32.load(ZERO, hart + hartOffset('mstatus'));
     const fcsr = i32.load(ZERO, hart + hartOffset('fcsr'));
-    const dirty = i32.eq(i32.and(status, i32.const(FS_DIRTY)), i32.const(FS_DIRTY));
+    const dirty = i32.eq(this.floatReadable, i32.const(FS_MASK));
     return [
+      set(this.floatReadable, i32.and(status, i32.const(FS_MASK))),
       set(this.rounding, i32.and(i32.shrU(fcsr, i32.const(5)), i32.const(7))),
       set(this.floatUsable, i32.and(dirty, i32.leU(this.rounding, i32.const(4)))),
       this.refreshFloat(),
@@ -359,8 +363,9 @@ export class RegionBinding implements Binding {
         // The region's structure carries control flow.
         return [];
       case 'fpu-read':
+        return frame.requireFloat('readable');
       case 'fpu-write':
-        return frame.requireFloat();
+        return frame.requireFloat('usable');
       case 'round':
         // The mode is in a local, and a mode that is none makes the FPU unusable.
         return [];

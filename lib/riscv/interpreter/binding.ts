@@ -31,8 +31,8 @@ import { countHeat } from './compiled-entry.js';
 import type { Frame } from './frame.js';
 import { loadEffect, storeEffect, zeroBlockEffect } from '../semantics/memory-effects.js';
 
-/** FS field of mstatus: 0 off, 3 (0x6000) dirty. */
-const FS_DIRTY = 0x6000;
+/** FS field of mstatus: 0 if the FPU is off, 3 (all bits) if its state is dirty. */
+const FS_MASK = 0x6000;
 
 export class InterpreterBinding implements Binding {
   private readonly frame: Frame;
@@ -155,8 +155,11 @@ export class InterpreterBinding implements Binding {
   private useFpu(writes: boolean): readonly Stmt[] {
     const { frame } = this;
     const status = i32.load(ZERO, frame.address.hart + hartOffset('mstatus'));
+    const state = i32.and(status, i32.const(FS_MASK));
+    // To read needs no more than that the FPU is on.
+    const isSlow = writes ? i32.ne(state, i32.const(FS_MASK)) : i32.eqz(state);
     return [
-      unlikely(i32.ne(i32.and(status, i32.const(FS_DIRTY)), i32.const(FS_DIRTY)), [
+      unlikely(isSlow, [
         ...frame.synchronise(),
         brIf(frame.trap, call('i32', IMPORTS.fpuAccess, [i32.const(writes ? 1 : 0)])),
       ]),
