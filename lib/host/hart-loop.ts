@@ -33,15 +33,11 @@ import {
 import { HOST_PORTS } from './host-ports.js';
 import { inspectMachine, readRam, stepsOf, tailsOf } from './inspection.js';
 import { ProgressReporter } from './progress-reporter.js';
-import { ReportBatch } from './report-batch.js';
+import { SliceReports } from './slice-reports.js';
 import { ThrottleDebt } from './throttle-debt.js';
 
 /** A replay looks at its mail after as many steps: a few milliseconds. */
 const REPLAY_BUDGET_STEPS = 200_000n;
-/** Reports without output or acknowledgements wait for company no longer than this. */
-const REPORT_INTERVAL_MS = 5;
-/** Over budget the worker looks at its mail this often. */
-const BLOCKED_WAIT_MS = 20;
 
 type Session =
   | { readonly kind: 'record'; readonly record: RecordSession }
@@ -53,13 +49,12 @@ export class HartLoop {
   private readonly port: MessagePort;
   private readonly control: ControlBlock;
   private session: Session;
-  private readonly batch = new ReportBatch();
+  private readonly reports: SliceReports;
   private readonly progress: ProgressReporter;
   private going = false;
   /** Nothing more will run: reached, stopped or diverged. */
   private resting = false;
   private failure: LockstepError | null = null;
-  private lastReportMs = 0;
   private readonly throttleDebt = new ThrottleDebt();
 
   constructor(start: WorkerStart, machine: Machine, port: MessagePort) {
@@ -67,7 +62,9 @@ export class HartLoop {
     this.machine = machine;
     this.port = port;
     this.control = viewControl(start.control);
-    this.progress = new ProgressReporter(machine, this.control, (report) => this.post(report));
+    const post = (report: Report): void => this.post(report);
+    this.reports = new SliceReports(this.control, start.reportBudgetBytes, post);
+    this.progress = new ProgressReporter(machine, this.control, post);
     this.session = this.openSession();
   }
 
@@ -81,7 +78,7 @@ export class HartLoop {
       this.publishProgress();
       if (!this.going || this.resting) this.sleep(bell, null);
       else if (this.told(CONTROL.pause)) this.rest(bell);
-      else if (this.isOverBudget()) this.waitForListener();
+      else if (this.reports.isOverBudget()) this.reports.waitForListener();
       else {
         const waitMs = this.turn(bell);
         if (waitMs !== 0) this.sleep(bell, waitMs);
@@ -153,7 +150,7 @@ export class HartLoop {
 
   private recordTurn(session: RecordSession): number | null {
     const status = session.runSlice();
-    this.report(session, status.kind === 'reached' || status.kind === 'stopped');
+    this.reports.report(session, status.kind);
     switch (status.kind) {
       case 'running':
         return 0;
@@ -206,7 +203,7 @@ export class HartLoop {
   private rest(bell: number): void {
     if (this.session.kind === 'record') {
       this.session.record.logHorizon();
-      this.report(this.session.record, true);
+      this.reports.report(this.session.record, 'order');
     }
     this.sleep(bell, null);
   }
@@ -232,7 +229,7 @@ export class HartLoop {
         return;
       case 'epoch':
         this.recording('an epoch').logEpoch(order.epoch);
-        this.report(this.recording('an epoch'), true);
+        this.reports.report(this.recording('an epoch'), 'order');
         return;
       case 'power-off':
         this.recording('power-off').sendControl('power-off');
@@ -307,7 +304,7 @@ export class HartLoop {
     const startNs = process.hrtime.bigint();
     const made = order.kind === 'copy' ? record.copyPages(order.step) : record.snapshot();
     const copy = { ...made, tookNs: process.hrtime.bigint() - startNs };
-    this.report(record, true);
+    this.reports.report(record, 'order');
     return 'seq' in copy ? { kind: 'snapshot', snapshot: copy } : { kind: 'copied', copy };
   }
 
@@ -337,40 +334,10 @@ export class HartLoop {
       : this.session.replay.lastSeq();
   }
 
-  /** Posts what was recorded, unless it is little and can wait for more. */
-  private report(session: RecordSession, now: boolean): void {
-    this.batch.add(session.takeRecorded());
-    if (this.batch.isEmpty()) return;
-    const nowMs = performance.now();
-    if (!now && !this.batch.isUrgent() && nowMs - this.lastReportMs < REPORT_INTERVAL_MS) return;
-    this.lastReportMs = nowMs;
-    const { costBytes } = this.batch;
-    // Happens before the message: the listener subtracts only what was added.
-    Atomics.add(this.control.words, CONTROL.unconsumedBytes, costBytes);
-    this.post({ kind: 'slice', costBytes, atNs: process.hrtime.bigint(), ...this.batch.take() });
-  }
-
-  /** Time until what was recorded must be posted; Infinity if there is nothing. */
-  private reportDueMs(): number {
-    if (this.batch.isEmpty()) return Infinity;
-    return Math.max(0, this.lastReportMs + REPORT_INTERVAL_MS - performance.now());
-  }
-
-  private isOverBudget(): boolean {
-    const unconsumed = Atomics.load(this.control.words, CONTROL.unconsumedBytes);
-    return this.session.kind === 'record' && unconsumed > this.start.reportBudgetBytes;
-  }
-
-  private waitForListener(): void {
-    const unconsumed = Atomics.load(this.control.words, CONTROL.unconsumedBytes);
-    if (unconsumed <= this.start.reportBudgetBytes) return;
-    Atomics.wait(this.control.words, CONTROL.unconsumedBytes, unconsumed, BLOCKED_WAIT_MS);
-  }
-
   /** Sleeps until the bell has rung since `bell` was read, or for `limitMs`. */
   private sleep(bell: number, limitMs: number | null): void {
     this.publishProgress();
-    const waitMs = Math.min(limitMs ?? Infinity, this.progress.dueMs(), this.reportDueMs());
+    const waitMs = Math.min(limitMs ?? Infinity, this.progress.dueMs(), this.reports.dueMs());
     if (waitMs > 0) Atomics.wait(this.control.words, CONTROL.bell, bell, waitMs);
   }
 
@@ -379,6 +346,7 @@ export class HartLoop {
     const permille = Atomics.load(this.control.words, CONTROL.throttlePermille);
     const owedMs = this.throttleDebt.ran(ranMs, this.resting ? 1000 : permille);
     if (owedMs < 1) return;
+    this.reports.flush();
     const startMs = performance.now();
     Atomics.wait(this.control.words, CONTROL.bell, bell, owedMs);
     this.throttleDebt.stood(performance.now() - startMs);

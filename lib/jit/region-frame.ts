@@ -82,7 +82,7 @@ export class RegionFrame implements AccessFrame {
   private readonly writtenFloats = new Set<number>();
   private place: Place | null = null;
   private hasFloats = false;
-  /** What the block's code so far has looked at: `floatUsable` says all that `floatReadable` does. */
+  /** What the block's code so far has looked at; `floatUsable` says all that the other does. */
   private floatChecked: 'nothing' | 'readable' | 'usable' = 'nothing';
 
   constructor(address: FrameAddresses, counting = true) {

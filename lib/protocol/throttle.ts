@@ -5,8 +5,8 @@
  * Lag alone is a bad guide: entries recorded before the throttle closed still take their full
  * time, so a loop on lag closes far too much and opens far too late. But the speed at which the
  * replayed position moves through recorded time, times the share the guest had there, is the
- * share that the backup can bear, at any lag. What one period shows is mostly noise of the hosts, so
- * it counts for a part; and a backup that keeps up shows only that it can bear what there is.
+ * share that the backup can bear, at any lag. What one period shows is mostly noise of the hosts,
+ * so it counts for a part; and a backup that keeps up shows only that it can bear what there is.
  */
 
 import { THROTTLE_FULL_PERMILLE } from './limits.js';

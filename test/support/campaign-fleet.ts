@@ -60,9 +60,18 @@ export class Fleet {
     return this.start('backup', ['--connect', address, ...flags]);
   }
 
+  /** A primary in the state directory of a node that has ended. */
+  primaryAgain(node: NodeProcess): NodeProcess {
+    return this.start('primary', [], this.stateDir(node));
+  }
+
+  stateDir(node: NodeProcess): string {
+    return present(this.stateDirs.get(node), 'state directory of a node');
+  }
+
   /** The log that a node writes now, or wrote last. */
   log(node: NodeProcess): string {
-    const stateDir = present(this.stateDirs.get(node), 'state directory of a node');
+    const stateDir = this.stateDir(node);
     const numbers = readdirSync(stateDir)
       .map((name) => Number(/^log-(\d+)$/.exec(name)?.[1] ?? '0'))
       .sort((a, b) => b - a);
@@ -83,8 +92,11 @@ export class Fleet {
     else removeTemporaryFolder(this.folder);
   }
 
-  private start(role: string, flags: readonly string[]): NodeProcess {
-    const stateDir = join(this.folder, `node-${this.nodes.length + 1}`);
+  private start(
+    role: string,
+    flags: readonly string[],
+    stateDir = join(this.folder, `node-${this.nodes.length + 1}`),
+  ): NodeProcess {
     const pair = ['--arbiter', this.arbiterTarget, '--state-dir', stateDir, '--json'];
     const node = new NodeProcess(LOCKSTEP, [role, ...pair, ...this.machine, ...flags]);
     this.nodes.push(node);

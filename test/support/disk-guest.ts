@@ -10,20 +10,31 @@
 import { assemble } from './assembler.js';
 import { elfOf } from '../unit/machine/images.js';
 
-const REQUEST_BYTES = 1536;
+const REQUEST_SECTORS = 3;
+const REQUEST_BYTES = REQUEST_SECTORS * 512;
+/** Where requests begin, unless a test wants another power of two. */
 const SPAN_SECTORS = 65_536;
 const WRITE_STRIDE = 37;
 const READ_STRIDE = 101;
-export const DISK_GUEST_BYTES = SPAN_SECTORS * 512 + REQUEST_BYTES;
+export const DISK_GUEST_BYTES = diskGuestBytes(SPAN_SECTORS);
 export const DISK_GUEST_LINES = 16;
+
+/** Size of a disk on which requests begin at so many sectors. */
+export function diskGuestBytes(spanSectors: number): number {
+  return spanSectors * 512 + REQUEST_BYTES;
+}
 
 /**
  * An ELF that makes `count` writes, a power of two; a line is printed 16 times. `rounds` says
  * whether it makes the same writes again and again, until a byte comes on its console.
  */
-export function diskGuest(count: number, rounds: 'one' | 'until-input' = 'one'): Uint8Array {
+export function diskGuest(
+  count: number,
+  rounds: 'one' | 'until-input' = 'one',
+  spanSectors = SPAN_SECTORS,
+): Uint8Array {
   const again = rounds === 'one' ? '' : AGAIN;
-  const program = START + source(count, count / DISK_GUEST_LINES, again) + ROUTINES;
+  const program = START + source(count, count / DISK_GUEST_LINES, again) + routines(spanSectors);
   const { bytes } = assemble(program);
   return elfOf({ segments: [[0x8000_0000n, bytes, 0x2_0000n]], symbols: [] });
 }
@@ -39,6 +50,33 @@ export function diskGuestContent(base: Uint8Array, count: number): Buffer {
     }
   }
   return disk;
+}
+
+/**
+ * The number that was written last to each sector, 0 for none, and which of a request's sectors
+ * it is: what a disk too large for a copy in memory must hold.
+ */
+export function diskGuestWriters(
+  count: number,
+  spanSectors: number,
+): { readonly numbers: Uint32Array; readonly parts: Uint8Array } {
+  const numbers = new Uint32Array(spanSectors + REQUEST_SECTORS);
+  const parts = new Uint8Array(numbers.length);
+  for (let number = 1; number <= count; number++) {
+    const sector = (number * WRITE_STRIDE) % spanSectors;
+    for (let part = 0; part < REQUEST_SECTORS; part++) {
+      numbers[sector + part] = number;
+      parts[sector + part] = part;
+    }
+  }
+  return { numbers, parts };
+}
+
+/** Content of a sector that is the `part`-th of request `number`. */
+export function diskGuestSector(number: number, part: number): Uint32Array {
+  const words = new Uint32Array(128);
+  for (let word = 0; word < 64; word++) words[2 * word] = number + part * 64 + word;
+  return words;
 }
 
 function source(count: number, period: number, again: string): string {
@@ -89,10 +127,10 @@ function source(count: number, period: number, again: string): string {
 }
 
 /** `place`: a request of type a0 at sector number * t0. `hex`: prints a0 as 16 digits. */
-const ROUTINES = `
+const routines = (spanSectors: number): string => `
   place:
     mul a1,s7,t0
-    li t0, ${SPAN_SECTORS - 1}
+    li t0, ${spanSectors - 1}
     and a1,a1,t0
     sw a0,0(s5)
     sw zero,4(s5)

@@ -20,6 +20,8 @@ export const ENTRY_POINTS: Exceptions = {
   'test/campaign/boot.ts': '`npm run campaign:boot`',
   'test/campaign/code-cache.ts': '`npm run campaign:code-cache`',
   'test/campaign/determinism.ts': '`npm run campaign:determinism`',
+  'test/campaign/disk.ts': '`npm run campaign:disk`',
+  'test/campaign/durable.ts': '`npm run campaign:durable`',
   'test/campaign/engines.ts': '`npm run campaign:engines`',
   'test/campaign/figures.ts': '`npm run campaign:figures`',
   'test/campaign/harts.ts': '`npm run campaign:harts`',
@@ -29,6 +31,7 @@ export const ENTRY_POINTS: Exceptions = {
   'test/campaign/protection.ts': '`npm run campaign:protection`',
   'test/campaign/redis.ts': '`npm run campaign:redis`',
   'test/campaign/zombies.ts': '`npm run campaign:zombies`',
+  'test/support/flush-witness.ts': 'loaded into nodes by test/support/power-loss.ts',
 };
 
 /** Folders of lib whose files have no test of the same name. */
@@ -48,6 +51,7 @@ export const TESTED_ELSEWHERE: Exceptions = {
 export const FOREIGN_NAMES: Exceptions = {
   '.sync': 'FileHandle.sync of node:fs/promises',
   FileHandle: 'node:fs/promises',
+  syncBuiltinESMExports: 'node:module',
   handleUnaryCall: 'grpc-js',
   handleServerStreamingCall: 'grpc-js',
   handleBidiStreamingCall: 'grpc-js',
