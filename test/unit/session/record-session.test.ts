@@ -74,7 +74,7 @@ test('checks come every million steps, and not more often for a chatty guest', (
   recording.runFor(10);
   const ran = Number(recording.machine.step(0) - from);
   const chatty = ofKind(recording, 'state-hash').length - quiet;
-  t.true(ran >= 90_000 && chatty <= ran / 100_000 + 1, `${chatty} checks in ${ran} steps`);
+  t.true(ran >= 90_000 && chatty <= ran / 500_000 + 1, `${chatty} checks in ${ran} steps`);
 });
 
 test('time follows the host while the guest works, by re-bases 50 ms apart at least', (t) => {
