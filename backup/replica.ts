@@ -14,7 +14,7 @@ import type { LogEntry, OutputStream } from '../lib/event/event.js';
 import type { Batch } from '../lib/event/batch.js';
 import { startOfChain } from '../lib/host/log-store/meta.js';
 import { HartPort } from '../lib/node/hart-port.js';
-import { createLogFiles, createLogFilesFrom, type LogFiles } from '../lib/node/log-files.js';
+import { createLogFiles, type LogFiles } from '../lib/node/log-files.js';
 import { LogTail, type TailBatch } from '../lib/node/log-tail.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
 import type { NodeStorage } from '../lib/node/node-storage.js';
@@ -79,16 +79,15 @@ export class Replica {
     storage: NodeStorage | null,
     received: ReceivedMachine,
   ): Promise<Replica> {
-    const { seq, chain, snapshot, histories } = received;
+    const { seq, chain, snapshot, copied, histories } = received;
     const firstSeq = seq + 1n;
-    const start = { kind: 'snapshot', snapshot } as const;
+    const start = { kind: 'snapshot', snapshot, copied } as const;
     const role = { kind: 'replay', firstSeq } as const;
     const hart = await HartPort.start({ spec, start, role, storage });
     const begin = { firstSeq, previousHash: chain };
-    const files =
-      storage === null
-        ? null
-        : await createLogFilesFrom(snapshot, storage, spec, hart.digest, begin);
+    const files = storage === null ? null : createLogFiles(storage, spec, hart.digest, begin);
+    // The worker has the machine; this thread goes on answering the primary.
+    if (files !== null) await hart.host.writeStart(files.directory, storage?.ack ?? 'memory');
     const tail = new LogTail({ seq, hash: chain }, files);
     return new Replica({ hart, tail, files, histories });
   }

@@ -19,15 +19,15 @@ import type {
 } from '../lib/rpc/generated/lockstep/v1/replication.js';
 import { MAX_SNAPSHOT_BYTES } from '../lib/rpc/limits.js';
 import { readPages } from '../lib/session/page-runs.js';
-import { completeSnapshot } from '../lib/session/snapshot.js';
-
-const PAGE_BYTES = 4096;
+import { PageStore, type StoredPages } from '../lib/session/page-store.js';
 
 export interface ReceivedMachine {
   /** Last entry before the snapshot, and the chain hash there. */
   readonly seq: bigint;
   readonly chain: Uint8Array;
+  /** It lacks the pages that were copied before. */
   readonly snapshot: Uint8Array;
+  readonly copied: StoredPages;
   readonly histories: ReadonlyMap<OutputStream, StreamHistory>;
 }
 
@@ -35,8 +35,8 @@ export class SnapshotReceiver {
   private readonly chunks: Buffer[] = [];
   private readonly hash = createHash('sha256');
   private readonly histories = new Map<OutputStream, StreamHistory>();
-  /** Pages copied while the primary ran on: the newest copy of each. */
-  private readonly pages = new Map<number, Uint8Array>();
+  /** Pages copied while the primary ran on. */
+  private readonly pages = new PageStore();
   private size = 0;
   private seq = 0n;
 
@@ -53,13 +53,13 @@ export class SnapshotReceiver {
     this.hash.update(message.data);
     try {
       const input = new ByteReader(message.data);
-      for (const [page, bytes] of readPages(input, MAX_PAGES)) this.pages.set(page, bytes);
+      for (const [page, bytes] of readPages(input, MAX_PAGES)) this.pages.put(page, bytes);
       if (input.remaining > 0) throw bad(`${input.remaining} bytes after a list of pages`);
     } catch (error) {
       if (error instanceof DecodeError) throw bad(error.message);
       throw error;
     }
-    if (this.pages.size * PAGE_BYTES > MAX_SNAPSHOT_BYTES) {
+    if (this.pages.bytes > MAX_SNAPSHOT_BYTES) {
       throw bad(`pages of more than ${MAX_SNAPSHOT_BYTES} bytes`);
     }
   }
@@ -87,7 +87,8 @@ export class SnapshotReceiver {
     return {
       seq: chunk.seq,
       chain,
-      snapshot: completeSnapshot(snapshot, this.pages),
+      snapshot,
+      copied: this.pages.stored(),
       histories: this.histories,
     };
   }

@@ -48,7 +48,7 @@ export async function restore(
   hart.host.pause();
   const start = { firstSeq, previousHash: sha256(snapshot) };
   const files =
-    storage === null ? null : await createLogFilesFrom(snapshot, storage, spec, hart.digest, start);
+    storage === null ? null : createLogFilesFrom(snapshot, storage, spec, hart.digest, start);
   const tail = new LogTail({ seq, hash: start.previousHash }, files);
   const histories = new Map<OutputStream, StreamHistory>();
   for (const { stream, offset } of outputs) histories.set(stream, new StreamHistory(offset));

@@ -43,6 +43,7 @@ import {
   type WorkerStart,
 } from './hart-messages.js';
 import { RISCV_MACHINE, takeWorker } from './prepared-worker.js';
+import type { FlushMode } from './log-store/writer.js';
 import { readEngineFigures, readProgress } from './progress-reporter.js';
 import { firstReport } from './hart-host-start.js';
 
@@ -195,6 +196,16 @@ export class HartHost {
     const answer = await this.ask((request) => ({ kind: 'copy', request, step }));
     assert(answer.kind === 'copied', `copy answered by ${answer.kind}`);
     return answer.copy;
+  }
+
+  /**
+   * Writes the machine that a replaying host was given, and has not moved yet, into the directory
+   * of its log. Errors: IO.
+   */
+  async writeStart(directory: string, flush: FlushMode): Promise<void> {
+    const order = { kind: 'write-start', directory, flush } as const;
+    const answer = await this.ask((request) => ({ ...order, request }));
+    assert(answer.kind === 'start-written', `write-start answered by ${answer.kind}`);
   }
 
   /** What a replaying host keeps of the output it has swallowed, as a promotion would give it. */

@@ -17,7 +17,7 @@ import type { Machine, MachineStop } from '../machine/machine.js';
 import { RecordSession } from '../session/record-session.js';
 import { ReplaySession } from '../session/replay-session.js';
 import { freshState, type SessionState } from '../session/session-state.js';
-import { restoreSnapshot } from '../session/snapshot.js';
+import { restoreSnapshot, snapshotParts } from '../session/snapshot.js';
 import { hashWholeState } from '../session/state-check.js';
 import {
   CONTROL,
@@ -32,6 +32,7 @@ import {
 } from './hart-messages.js';
 import { HOST_PORTS } from './host-ports.js';
 import { inspectMachine, readRam, stepsOf, tailsOf } from './inspection.js';
+import { writeStartSnapshot } from './log-store/start-snapshot.js';
 import { ProgressReporter } from './progress-reporter.js';
 import { SliceReports } from './slice-reports.js';
 import { ThrottleDebt } from './throttle-debt.js';
@@ -49,6 +50,8 @@ export class HartLoop {
   private readonly port: MessagePort;
   private readonly control: ControlBlock;
   private session: Session;
+  /** State of the session that came with the machine; null at power-on. */
+  private begun: SessionState | null = null;
   private readonly reports: SliceReports;
   private readonly progress: ProgressReporter;
   private going = false;
@@ -89,7 +92,10 @@ export class HartLoop {
   private openSession(): Session {
     const { role, start, config, clock, untilStep } = this.start;
     const restored =
-      start.kind === 'snapshot' ? restoreSnapshot(this.machine, start.snapshot) : null;
+      start.kind === 'snapshot'
+        ? restoreSnapshot(this.machine, start.snapshot, start.copied)
+        : null;
+    this.begun = restored;
     if (role.kind === 'replay') {
       const begun = restored ?? freshState(this.machine, role.firstSeq);
       const state = { ...begun, epoch: role.epoch ?? begun.epoch };
@@ -285,6 +291,8 @@ export class HartLoop {
         const outputs = this.session.kind === 'replay' ? tailsOf(this.session.replay) : [];
         return { kind: 'outputs', outputs };
       }
+      case 'write-start':
+        return this.writeStart(order);
       case 'inspect':
         return { kind: 'inspection', inspection: inspectMachine(this.machine, this.lastSeq()) };
       case 'hash-state':
@@ -294,6 +302,13 @@ export class HartLoop {
       default:
         return unreachable(order);
     }
+  }
+
+  private writeStart({ directory, flush }: Extract<Order, { kind: 'write-start' }>): Answer {
+    const { begun, machine } = this;
+    assert(begun !== null && begun.seq === this.lastSeq(), 'the machine is as it was given');
+    writeStartSnapshot(directory, snapshotParts(machine, begun), flush);
+    return { kind: 'start-written' };
   }
 
   private copy(order: Extract<Order, { kind: 'snapshot' | 'copy' }>): Answer {

@@ -13,6 +13,8 @@ import type { EngineOptions } from '../machine/engine.js';
 import type { MachineStop } from '../machine/machine.js';
 import { LockstepError, type ErrorCode } from '../base/error.js';
 import type { CopyPart, CopyStep } from '../session/page-copy.js';
+import type { StoredPages } from '../session/page-store.js';
+import type { FlushMode } from './log-store/writer.js';
 import type { DiskFiles } from './overlay-file.js';
 
 /** Console bytes on their way into the machine. */
@@ -107,6 +109,12 @@ export type Order =
   | { readonly kind: 'promote'; readonly request: number; readonly epoch: bigint }
   | { readonly kind: 'snapshot'; readonly request: number }
   | { readonly kind: 'copy'; readonly request: number; readonly step: CopyStep }
+  | {
+      readonly kind: 'write-start';
+      readonly request: number;
+      readonly directory: string;
+      readonly flush: FlushMode;
+    }
   | { readonly kind: 'inspect'; readonly request: number }
   | { readonly kind: 'hash-state'; readonly request: number }
   | { readonly kind: 'outputs'; readonly request: number }
@@ -151,6 +159,7 @@ export type Answer =
   | { readonly kind: 'promoted'; readonly promotion: PromotionReport }
   | { readonly kind: 'snapshot'; readonly snapshot: SnapshotReport }
   | { readonly kind: 'copied'; readonly copy: CopyReport }
+  | { readonly kind: 'start-written' }
   | { readonly kind: 'inspection'; readonly inspection: InspectionReport }
   | { readonly kind: 'state-hash'; readonly hash: bigint }
   | { readonly kind: 'outputs'; readonly outputs: readonly StreamTail[] }
@@ -158,7 +167,13 @@ export type Answer =
 
 /** Where the machine's life begins. */
 export type HostStart =
-  { readonly kind: 'boot' } | { readonly kind: 'snapshot'; readonly snapshot: Uint8Array };
+  | { readonly kind: 'boot' }
+  | {
+      readonly kind: 'snapshot';
+      readonly snapshot: Uint8Array;
+      /** Pages that the snapshot lacks, since they were copied before. */
+      readonly copied?: StoredPages;
+    };
 
 export type HostRole =
   /** Writes the log. Its first entry is `epoch`, at sequence number `firstSeq`. */

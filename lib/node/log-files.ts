@@ -42,16 +42,16 @@ export function createLogFiles(
   };
 }
 
-/** The same for a log that goes on from `snapshot`, which is kept in its directory. Errors: IO. */
-export async function createLogFilesFrom(
+/** The same for a log that goes on from a snapshot, which is kept in its directory. Errors: IO. */
+export function createLogFilesFrom(
   snapshot: Uint8Array,
   storage: NodeStorage,
   spec: MachineSpec,
   machineDigest: string,
   start: LogStart,
-): Promise<LogFiles> {
+): LogFiles {
   const files = createLogFiles(storage, spec, machineDigest, start);
-  await writeStartSnapshot(files.directory, snapshot, storage.ack);
+  writeStartSnapshot(files.directory, [snapshot], storage.ack);
   return files;
 }
 

@@ -16,17 +16,32 @@ const RUN_PAGES = 256;
 export type Page = readonly [page: number, bytes: Uint8Array];
 
 /** Writes pages in ascending order, and the end of the list. */
-export function writePages(out: ByteWriter, pages: readonly Page[]): void {
-  let at = 0;
-  while (at < pages.length) {
-    const [first] = present(pages[at], 'page');
-    let count = 1;
-    while (count < RUN_PAGES && pages[at + count]?.[0] === first + count) count++;
-    out.varint(first);
-    out.varint(count);
-    for (const [, bytes] of pages.slice(at, at + count)) out.raw(bytes);
-    at += count;
+export function writePages(out: ByteWriter, pages: Iterable<Page>): void {
+  for (const run of runsOf(pages)) writeRun(out, run);
+  endRuns(out);
+}
+
+/** Neighbours together, at most 256 of them. */
+export function* runsOf(pages: Iterable<Page>): Generator<readonly Page[]> {
+  let run: Page[] = [];
+  for (const page of pages) {
+    const last = run.at(-1);
+    if (last !== undefined && (last[0] + 1 !== page[0] || run.length === RUN_PAGES)) {
+      yield run;
+      run = [];
+    }
+    run.push(page);
   }
+  if (run.length > 0) yield run;
+}
+
+export function writeRun(out: ByteWriter, run: readonly Page[]): void {
+  out.varint(present(run[0], 'first page of a run')[0]);
+  out.varint(run.length);
+  for (const [, bytes] of run) out.raw(bytes);
+}
+
+export function endRuns(out: ByteWriter): void {
   out.varint(0);
   out.varint(0);
 }

@@ -22,19 +22,19 @@ import { crc32 } from '../base/crc32.js';
 import { LockstepError } from '../base/error.js';
 import { HASH_STATE_BYTES } from '../base/hash.js';
 import { OUTPUT_STREAMS, type OutputStream } from '../event/event.js';
-import { MAX_PAGES } from '../event/limits.js';
 import type { Machine } from '../machine/machine.js';
 import type { StreamState } from './output-streams.js';
-import { readPages, writePages, type Page } from './page-runs.js';
+import { endRuns, readPages, runsOf, writeRun, type Page } from './page-runs.js';
+import { storedPages, type StoredPages } from './page-store.js';
 import type { SessionState } from './session-state.js';
 
 const MAGIC = 0x3153534c;
 export const SNAPSHOT_FORMAT_VERSION = 1;
-const PAGE_BYTES = 4096;
 const MAX_DIGEST_BYTES = 128;
 const MAX_NAME_BYTES = 64;
 const MAX_WORDS_BYTES = 4 << 20;
 const CRC_BYTES = 4;
+const NO_PAGES: StoredPages = { numbers: new Uint32Array(0), slabs: [] };
 /** Where a saved hash has its count of bytes. */
 const HASHED_BYTES_AT = 16;
 
@@ -54,10 +54,40 @@ interface Snapshot {
 export function encodeSnapshot(
   machine: Machine,
   state: SavedState,
-  pages: readonly Page[] = presentPages(machine),
+  pages: Iterable<Page> = presentPages(machine),
 ): Uint8Array {
-  const words = machine.saveWords();
-  const out = new ByteWriter(words.length + pages.length * (PAGE_BYTES + 8) + 4096);
+  const out = new ByteWriter(1 << 20);
+  for (const part of snapshotParts(machine, state, pages)) out.raw(part);
+  return out.finish();
+}
+
+/** The same in pieces of little more than 1 MiB; each is valid until the next is asked for. */
+export function* snapshotParts(
+  machine: Machine,
+  state: SavedState,
+  pages: Iterable<Page> = presentPages(machine),
+): Generator<Uint8Array> {
+  const out = new ByteWriter();
+  let crc = 0;
+  const part = (): Uint8Array => {
+    const bytes = out.finish();
+    out.length = 0;
+    crc = crc32(bytes, crc);
+    return bytes;
+  };
+  writeHead(out, machine, state);
+  yield part();
+  for (const run of runsOf(pages)) {
+    writeRun(out, run);
+    yield part();
+  }
+  endRuns(out);
+  yield part();
+  out.u32(crc);
+  yield out.finish();
+}
+
+function writeHead(out: ByteWriter, machine: Machine, state: SavedState): void {
   out.u32(MAGIC);
   out.u32(SNAPSHOT_FORMAT_VERSION);
   out.block(asciiBytes(machine.digest));
@@ -73,55 +103,14 @@ export function encodeSnapshot(
     out.u64(marked);
     out.block(hash);
   }
-  out.block(words);
-  writePages(out, pages);
-  const body = out.finish();
-  out.u32(crc32(body));
-  return out.finish();
+  out.block(machine.saveWords());
 }
 
-function presentPages(machine: Machine): Page[] {
-  const pages: Page[] = [];
+function* presentPages(machine: Machine): Generator<Page> {
   for (let page = 0; page < machine.pageCount; page++) {
     const bytes = machine.savePage(page);
-    if (bytes !== null) pages.push([page, bytes]);
+    if (bytes !== null) yield [page, bytes];
   }
-  return pages;
-}
-
-/**
- * The snapshot that `rest` and the pages copied before make; `rest` wins. Errors: BAD_SNAPSHOT.
- * Whether the pages are the machine's is looked at when it is restored.
- */
-export function completeSnapshot(
-  rest: Uint8Array,
-  copied: ReadonlyMap<number, Uint8Array>,
-): Uint8Array {
-  return refuseDamage(() => {
-    const body = checkedBody(rest);
-    const input = new ByteReader(body);
-    requireFormat(input);
-    readHead(input);
-    input.block(MAX_WORDS_BYTES, 'words');
-    const head = body.subarray(0, body.length - input.remaining);
-    const pages = new Map([...copied, ...readPages(input, MAX_PAGES)]);
-    const sorted = [...pages].sort(([a], [b]) => a - b);
-    const out = new ByteWriter(head.length + sorted.length * (PAGE_BYTES + 8) + 64);
-    out.raw(head);
-    writePages(out, sorted);
-    out.u32(crc32(out.finish()));
-    return out.finish();
-  });
-}
-
-/** The bytes without their CRC, if it matches. */
-function checkedBody(bytes: Uint8Array): Uint8Array {
-  if (bytes.length < CRC_BYTES) throw new DecodeError('it ends within its header');
-  const body = bytes.subarray(0, bytes.length - CRC_BYTES);
-  if (new ByteReader(bytes.subarray(body.length)).u32() !== crc32(body)) {
-    throw new DecodeError('its CRC does not match');
-  }
-  return body;
 }
 
 /** What a snapshot says of itself; its pages and checksum are looked at when it is restored. */
@@ -145,14 +134,24 @@ export function readPosition(bytes: Uint8Array): SnapshotPosition {
 
 /**
  * Puts a machine of the same digest into the state of the snapshot, and gives what a session needs
- * to go on with it. BAD_SNAPSHOT if the bytes are damaged, of another format or another machine.
+ * to go on with it. `copied` are pages that were copied before, and those of the snapshot win.
+ * BAD_SNAPSHOT if the bytes are damaged, of another format or another machine.
  */
-export function restoreSnapshot(machine: Machine, bytes: Uint8Array): SessionState {
+export function restoreSnapshot(
+  machine: Machine,
+  bytes: Uint8Array,
+  copied: StoredPages = NO_PAGES,
+): SessionState {
   const snapshot = refuseDamage(() => readSnapshot(machine, bytes));
-  machine.restore(snapshot.words, snapshot.pages);
+  machine.restore(snapshot.words, bothOf(storedPages(copied), snapshot.pages));
   do machine.takeDirtyPages();
   while (machine.hasMoreDirtyPages());
   return { ...snapshot.state, words: machine.words() };
+}
+
+function* bothOf(first: Iterable<Page>, then: Iterable<Page>): Generator<Page> {
+  yield* first;
+  yield* then;
 }
 
 function refuseDamage<T>(read: () => T): T {

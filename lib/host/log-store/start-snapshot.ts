@@ -8,34 +8,34 @@
  * machine; whoever restores it checks both.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { LockstepError } from '../../base/error.js';
 import { attempt } from './failure.js';
 import type { FlushMode } from './writer.js';
 
 export const START_SNAPSHOT_FILE = 'start.snapshot';
 
-/** Resolves when the file is as safe as `flush` says. Errors: IO. */
-export async function writeStartSnapshot(
+/**
+ * Writes the parts of a snapshot, one after the other; the file is as safe as `flush` says when
+ * this returns. Errors: IO.
+ */
+export function writeStartSnapshot(
   directory: string,
-  bytes: Uint8Array,
+  parts: Iterable<Uint8Array>,
   flush: FlushMode,
-): Promise<void> {
+): void {
   const path = join(directory, START_SNAPSHOT_FILE);
-  try {
-    const file = await open(path, 'wx', 0o600);
+  attempt('cannot write', path, () => {
+    const fd = openSync(path, 'wx', 0o600);
     try {
-      await file.writeFile(bytes);
-      if (flush === 'durable') await file.sync();
+      for (const part of parts) {
+        for (let at = 0; at < part.length;) at += writeSync(fd, part, at);
+      }
+      if (flush === 'durable') fsyncSync(fd);
     } finally {
-      await file.close();
+      closeSync(fd);
     }
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new LockstepError('IO', `cannot write ${path}: ${reason}`, { path });
-  }
+  });
 }
 
 /** Null for a log that has none, because it starts at power-on. Errors: IO. */
