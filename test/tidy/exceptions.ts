@@ -25,6 +25,7 @@ export const ENTRY_POINTS: Exceptions = {
   'test/campaign/engines.ts': '`npm run campaign:engines`',
   'test/campaign/figures.ts': '`npm run campaign:figures`',
   'test/campaign/harts.ts': '`npm run campaign:harts`',
+  'test/campaign/join-deaths.ts': '`npm run campaign:join-deaths`',
   'test/campaign/joins.ts': '`npm run campaign:joins`',
   'test/campaign/litmus.ts': '`npm run campaign:litmus`',
   'test/campaign/kills.ts': '`npm run campaign:kills`',
