@@ -1,18 +1,22 @@
 /**
  * `npm run campaign:harts -- [--runs N] [--json]`: what harts in parallel are worth, and what page
  * ownership costs. Programs whose work is shared out run on one hart, on two by turns and on two in
- * parallel, recorded to disk, in turn in the same run; medians and ratios of their wall time.
+ * parallel, recorded to disk, and on QEMU with two vCPUs, plain and with `-icount`, in turn in the
+ * same run; medians and ratios of the wall time of whole processes. Then the cost of ownership for
+ * a hart that shares with nobody (test/support/ownership-cost.ts).
  */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockstepError } from '../../lib/base/error.js';
 import type { Arguments, Command } from '../../tools/command.js';
 import { toJsonLine } from '../../tools/output.js';
 import { runCampaign } from '../support/campaign-main.js';
-import { HART_PROGRAMS, hartProgram, type HartProgram } from '../support/hart-programs.js';
+import { HART_PROGRAMS, type HartProgram } from '../support/hart-programs.js';
+import { recordProgram, runOnQemu } from '../support/hart-runs.js';
 import { LOCKSTEP } from '../support/lockstep-process.js';
+import { ownershipCost, type OwnershipCost } from '../support/ownership-cost.js';
+import { findQemu } from '../support/qemu.js';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.js';
 
 const VARIANTS = {
@@ -22,6 +26,12 @@ const VARIANTS = {
 } as const;
 type Variant = keyof typeof VARIANTS;
 const NAMES = Object.keys(VARIANTS) as Variant[];
+/** QEMU with two vCPUs: not to be replayed, and deterministic. */
+const PEERS = { plain: [], icount: ['-icount', 'shift=0,sleep=off'] } as const;
+type Peer = keyof typeof PEERS;
+const PEER_NAMES = Object.keys(PEERS) as Peer[];
+/** Longer than any of ours takes. */
+const PEER_LIMIT_SECONDS = 120;
 
 const ITERATIONS: Readonly<Record<HartProgram, number>> = {
   partition: 2_400_000_000,
@@ -32,12 +42,14 @@ const ITERATIONS: Readonly<Record<HartProgram, number>> = {
 const PARTITION_MIN = 1.6;
 const SHARED_MIN = 0.9;
 const STEAL_BYTES_MAX = 12;
+const OWNERSHIP_MAX = 1.02;
 
 const command: Command = {
   usage: ['campaign:harts -- [--runs N] [--json]'],
-  description: 'Compares one hart, two by turns and two in parallel, recorded to disk.',
+  description: 'Compares one hart, two by turns and two in parallel, recorded to disk, and QEMU.',
   options: {
     runs: { type: 'string', value: 'N', help: 'runs of each, of which medians are told (5)' },
+    pairs: { type: 'string', value: 'N', help: 'pairs for the cost of ownership (10)' },
     scale: { type: 'string', value: 'N', help: 'share of the work, in percent (100)' },
     json: { type: 'boolean', help: 'one JSON object' },
   },
@@ -48,6 +60,8 @@ interface Figures {
   readonly program: HartProgram;
   /** Median seconds of each variant. */
   readonly seconds: Readonly<Record<Variant, number>>;
+  /** Median seconds of QEMU; null where it did not end in time, or is not installed. */
+  readonly peers: Readonly<Record<Peer, number | null>>;
   readonly oneOverParallel: number;
   readonly turnsOverParallel: number;
   readonly steals: number;
@@ -55,33 +69,54 @@ interface Figures {
   readonly bytesPerSteal: number | null;
 }
 
-function campaign(args: Arguments): Promise<number> {
+async function campaign(args: Arguments): Promise<number> {
+  const qemu = await findQemu();
+  const pairs = args.integer('pairs', 2, 1000) ?? 10;
   const runs = args.integer('runs', 1, 1000) ?? 5;
   const scale = args.integer('scale', 1, 1000) ?? 100;
   const folder = makeTemporaryFolder('harts');
   try {
-    const figures = HART_PROGRAMS.map((program) => measure(program, { runs, scale, folder }));
-    const isKept = figures.every(holds);
-    if (args.flag('json')) process.stdout.write(`${toJsonLine({ isKept, figures })}\n`);
-    else process.stdout.write(`${figures.map(describe).join('\n')}\n${verdict(isKept)}\n`);
-    return Promise.resolve(isKept ? 0 : 1);
+    const figures = HART_PROGRAMS.map((program) => measure(program, { runs, scale, folder, qemu }));
+    const cost = ownershipCost({ pairs, scale, folder }, (pair, times) => {
+      process.stderr.write(`ownership ${pair}/${pairs}  ${times.toFixed(3)} times\n`);
+    });
+    const isKept = figures.every(holds) && cost.times <= OWNERSHIP_MAX;
+    const lines = [...figures.map(describe), describeCost(cost), verdict(isKept)];
+    if (args.flag('json')) process.stdout.write(`${toJsonLine({ isKept, figures, cost })}\n`);
+    else process.stdout.write(`${lines.join('\n')}\n`);
+    return isKept ? 0 : 1;
   } finally {
     removeTemporaryFolder(folder);
   }
 }
 
-function measure(
-  program: HartProgram,
-  plan: { readonly runs: number; readonly scale: number; readonly folder: string },
-): Figures {
+interface Plan {
+  readonly runs: number;
+  readonly scale: number;
+  readonly folder: string;
+  readonly qemu: string | null;
+}
+
+function measure(program: HartProgram, plan: Plan): Figures {
+  const { folder, qemu } = plan;
   const times: Record<Variant, number[]> = { one: [], turns: [], parallel: [] };
+  const peers: Record<Peer, (number | null)[]> = { plain: [], icount: [] };
   const iterations = Math.floor((ITERATIONS[program] * plan.scale) / 100);
   let stat: LogStat = { kinds: {} };
   for (let run = 0; run < plan.runs; run++) {
     for (const variant of NAMES) {
-      const log = join(plan.folder, `${program}-${variant}-${run}`);
-      times[variant].push(record(program, variant, { iterations, log, folder: plan.folder }));
+      const log = join(folder, `${program}-${variant}-${run}`);
+      const { harts: workers, flags } = VARIANTS[variant];
+      const work = { program, workers, iterations, folder };
+      times[variant].push(recordProgram(work, log, flags).wallSeconds);
       if (variant === 'parallel') stat = statOf(log);
+    }
+    for (const peer of PEER_NAMES) {
+      // What has not ended once in all this time is not asked again.
+      if (qemu === null || peers[peer].includes(null)) continue;
+      const how = { flags: PEERS[peer], limitSeconds: PEER_LIMIT_SECONDS };
+      const work = { program, workers: 2, iterations, folder };
+      peers[peer].push(runOnQemu(qemu, work, how)?.wallSeconds ?? null);
     }
   }
   const seconds = {
@@ -93,25 +128,12 @@ function measure(
   return {
     program,
     seconds,
+    peers: { plain: medianOf(peers.plain), icount: medianOf(peers.icount) },
     oneOverParallel: seconds.one / seconds.parallel,
     turnsOverParallel: seconds.turns / seconds.parallel,
     steals: steals.count,
     bytesPerSteal: steals.count === 0 ? null : steals.bytes / steals.count,
   };
-}
-
-function record(
-  program: HartProgram,
-  variant: Variant,
-  how: { readonly iterations: number; readonly log: string; readonly folder: string },
-): number {
-  const { harts, flags } = VARIANTS[variant];
-  const bios = join(how.folder, 'program.bin');
-  const stats = join(how.folder, 'stats.json');
-  writeFileSync(bios, hartProgram(program, harts, how.iterations));
-  const words = ['record', '--log', how.log, '--bios', bios, '--memory', '16M', ...flags];
-  lockstep([...words, '--stats', stats]);
-  return (JSON.parse(readFileSync(stats, 'utf8')) as { wallSeconds: number }).wallSeconds;
 }
 
 interface LogStat {
@@ -136,6 +158,11 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }
 
+function medianOf(values: readonly (number | null)[]): number | null {
+  const ended = values.filter((value) => value !== null);
+  return ended.length === 0 || ended.length < values.length ? null : median(ended);
+}
+
 function holds({ program, oneOverParallel, turnsOverParallel, bytesPerSteal }: Figures): boolean {
   if (bytesPerSteal !== null && bytesPerSteal > STEAL_BYTES_MAX) return false;
   if (program === 'partition') return oneOverParallel >= PARTITION_MIN;
@@ -143,20 +170,31 @@ function holds({ program, oneOverParallel, turnsOverParallel, bytesPerSteal }: F
 }
 
 function describe(figures: Figures): string {
-  const { program, seconds, oneOverParallel, turnsOverParallel, steals, bytesPerSteal } = figures;
+  const { program, seconds, peers, oneOverParallel, turnsOverParallel, steals, bytesPerSteal } =
+    figures;
   const times = NAMES.map((name) => `${name} ${seconds[name].toFixed(2)} s`).join(', ');
   const bytes = bytesPerSteal === null ? '-' : bytesPerSteal.toFixed(1);
   return (
     `${program.padEnd(10)} ${times}; in parallel ${oneOverParallel.toFixed(2)} times as fast as ` +
-    `one hart, ${turnsOverParallel.toFixed(2)} times as by turns; ${steals} steals of ${bytes} bytes`
+    `one hart, ${turnsOverParallel.toFixed(2)} times as by turns; ${steals} steals of ${bytes} ` +
+    `bytes; QEMU -smp 2 ${peerTime(peers.plain)}, with -icount ${peerTime(peers.icount)}`
   );
+}
+
+function peerTime(seconds: number | null): string {
+  return seconds === null ? `not in ${PEER_LIMIT_SECONDS} s` : `${seconds.toFixed(2)} s`;
+}
+
+function describeCost({ times, interval, pairs }: OwnershipCost): string {
+  const [low, high] = interval.map((value) => value.toFixed(3));
+  return `ownership  ${times.toFixed(3)} times the processor time of one hart (95 %: ${low} to ${high}; ${pairs} pairs)`;
 }
 
 function verdict(isKept: boolean): string {
   return isKept
     ? 'Kept.'
-    : `NOT KEPT: at least ${PARTITION_MIN} for partition, ${SHARED_MIN} of turns for shared, and ` +
-        `at most ${STEAL_BYTES_MAX} bytes a steal`;
+    : `NOT KEPT: at least ${PARTITION_MIN} for partition, ${SHARED_MIN} of turns for shared, at ` +
+        `most ${STEAL_BYTES_MAX} bytes a steal, and ownership at most ${OWNERSHIP_MAX} times`;
 }
 
 await runCampaign(command);

@@ -49,18 +49,20 @@ const BODIES: Readonly<Record<HartProgram, string>> = {
     bnez s1,loop`,
 };
 
-/** `iterations` of all harts together. */
-export function hartProgram(name: HartProgram, harts: number, iterations: number): Uint8Array {
+/** `iterations` of the first `workers` harts together; the others rest. */
+export function hartProgram(name: HartProgram, workers: number, iterations: number): Uint8Array {
   const { bytes } = assemble(`
     csrr a0,mhartid
-    li s1,${Math.floor(iterations / harts)}
+    li t2,${workers}
+    bgeu a0,t2,rest
+    li s1,${Math.floor(iterations / workers)}
     li s2,6364136223846793005
     ${BODIES[name]}
     li t0,${DONE}
     li t1,1
     amoadd.d zero,t1,(t0)
     bnez a0,rest
-    li t2,${harts}
+    li t2,${workers}
   wait:
     ld t1,0(t0)
     bne t1,t2,wait
