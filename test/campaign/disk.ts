@@ -126,23 +126,38 @@ async function lines(nodes: readonly NodeProcess[], count: number, last = ''): P
   try {
     const isDone = (): boolean => {
       if (failure !== null) throw failure;
+      insist(nodes.every(isAlive), `a node has ended: ${wordsOf(nodes)}`);
       return seen >= count;
     };
     await until(`${count} lines of the guest`, isDone, PATIENCE_MS);
     if (last === '') return;
     session.write(Buffer.from(last));
-    const isEnded = (): boolean => nodes.every(({ child }) => child.exitCode !== null);
+    const isEnded = (): boolean => !nodes.some(isAlive);
     await until('the end of the guest', isEnded, PATIENCE_MS);
   } finally {
     session.close();
   }
 }
 
+function isAlive({ child }: NodeProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}
+
+function wordsOf(nodes: readonly NodeProcess[]): string {
+  return nodes
+    .map(({ child, stderr }) => `${child.signalCode ?? ''} ${stderr.join(' ')}`)
+    .join('; ');
+}
+
 /** A whole round after the last failover, and the guest's own end with both nodes. */
 async function endInOrder(pair: readonly [NodeProcess, NodeProcess]): Promise<void> {
   const ended = pair.map((node) => node.exit());
   await lines([pair[0]], DISK_GUEST_LINES + 1, 'q');
-  for (const status of await Promise.all(ended)) insist(status === 0, `a node ended ${status}`);
+  const statuses = await Promise.all(ended);
+  insist(
+    statuses.every((status) => status === 0),
+    `${statuses.join(', ')}: ${wordsOf(pair)}`,
+  );
 }
 
 /** Sectors of a node's replica that are not as the guest wrote them. */
