@@ -17,7 +17,8 @@
 
 import type { DerivedRegion } from '../memory/layout.js';
 
-export const TLB_ENTRIES = 512;
+/** 8 MiB of pages: with 512 a server missed three times as often, and took 5 % longer. */
+export const TLB_ENTRIES = 2048;
 const TLB_ENTRY_BYTES = 16;
 /** Offset of the write half from the read half of a context. */
 export const TLB_WRITE_OFFSET = TLB_ENTRIES * TLB_ENTRY_BYTES;
@@ -30,7 +31,7 @@ export const SPACE_DATA_CONTEXTS = 3;
 /** Fetch contexts of an address space: U and S. */
 export const SPACE_FETCH_CONTEXTS = 2;
 
-export const FETCH_ENTRIES = 256;
+export const FETCH_ENTRIES = 1024;
 export const FETCH_CONTEXT_BYTES = FETCH_ENTRIES * TLB_ENTRY_BYTES;
 
 export const SLOT_BYTES = 8;
