@@ -12,7 +12,7 @@
 
 import type { LogEntry, OutputStream } from '../lib/event/event.js';
 import type { Batch } from '../lib/event/batch.js';
-import { startOfChain } from '../lib/host/log-store/meta.js';
+import { startOfChain, type LogStart } from '../lib/host/log-store/meta.js';
 import { HartPort } from '../lib/node/hart-port.js';
 import { createLogFiles, type LogFiles } from '../lib/node/log-files.js';
 import { LogTail, type TailBatch } from '../lib/node/log-tail.js';
@@ -85,9 +85,7 @@ export class Replica {
     const role = { kind: 'replay', firstSeq } as const;
     const hart = await HartPort.start({ spec, start, role, storage });
     const begin = { firstSeq, previousHash: chain };
-    const files = storage === null ? null : createLogFiles(storage, spec, hart.digest, begin);
-    // The worker has the machine; this thread goes on answering the primary.
-    if (files !== null) await hart.host.writeStart(files.directory, storage?.ack ?? 'memory');
+    const files = storage === null ? null : await createStart(hart, storage, { spec, begin });
     const tail = new LogTail({ seq, hash: chain }, files);
     return new Replica({ hart, tail, files, histories });
   }
@@ -166,5 +164,22 @@ export class Replica {
     if (event.kind === 'output-mark') {
       this.marks.push({ seq, stream: event.stream, offset: event.offset });
     } else if (event.kind === 'state-hash') this.checks.push({ seq, step: event.step });
+  }
+}
+
+/** The log of a machine that was given, which begins with it. Errors: IO; the machine is ended. */
+async function createStart(
+  hart: HartPort,
+  storage: NodeStorage,
+  { spec, begin }: { readonly spec: MachineSpec; readonly begin: LogStart },
+): Promise<LogFiles> {
+  try {
+    const files = createLogFiles(storage, spec, hart.digest, begin);
+    // The worker has the machine; this thread goes on answering the primary.
+    await hart.host.writeStart(files.directory, storage.ack);
+    return files;
+  } catch (error) {
+    await hart.discard();
+    throw error;
   }
 }

@@ -61,7 +61,7 @@ export function encodeSnapshot(
   return out.finish();
 }
 
-/** The same in pieces of little more than 1 MiB; each is valid until the next is asked for. */
+/** The same in pieces of little more than 1 MiB. */
 export function* snapshotParts(
   machine: Machine,
   state: SavedState,

@@ -4,16 +4,9 @@
  * replicas of it must hold, byte for byte, what the guest wrote. Exit status 1 if one does not.
  */
 
-import {
-  closeSync,
-  openSync,
-  readdirSync,
-  readSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, openSync, readSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LockstepError } from '../../lib/base/error.js';
 import { ConsoleSession } from '../../lib/node/console-session.js';
 import type { Arguments, Command } from '../../tools/command.js';
 import { until, type NodeProcess } from '../../tools/demo/node-process.js';
@@ -27,6 +20,7 @@ import {
   diskGuestBytes,
   diskGuestSector,
   diskGuestWriters,
+  overlayOf,
 } from '../support/disk-guest.js';
 import { lockstep } from '../support/lockstep-process.js';
 
@@ -48,7 +42,9 @@ async function campaign(args: Arguments): Promise<number> {
   const megabytes = args.integer('megabytes', 1, 8192) ?? 1024;
   const kills = args.integer('kills', 0, 1_000) ?? 3;
   const spanSectors = megabytes * 2048;
-  insist(Number.isInteger(Math.log2(megabytes)), `${megabytes} MB is no power of two`);
+  if (!Number.isInteger(Math.log2(megabytes))) {
+    throw new LockstepError('USAGE', `--megabytes: ${megabytes} is no power of two`);
+  }
   // Places lie an odd number of sectors apart: half as many writes of three sectors touch all.
   const writes = spanSectors / 2;
   const machine: string[] = [];
@@ -192,14 +188,6 @@ async function compare(
     closeSync(fd);
   }
   return wrong;
-}
-
-/** The overlay of the machine that a node has had last. */
-function overlayOf(state: string): string {
-  const newest = readdirSync(state)
-    .map((name) => Number(/^disks-(\d+)$/.exec(name)?.[1] ?? 0))
-    .reduce((a, b) => Math.max(a, b), 0);
-  return join(state, `disks-${newest}`, 'disk-0.overlay');
 }
 
 await runCampaign(command);

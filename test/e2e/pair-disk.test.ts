@@ -22,6 +22,7 @@ import {
   DISK_GUEST_LINES,
   diskGuest,
   diskGuestContent,
+  overlayOf,
 } from '../support/disk-guest.js';
 import { lockstep, LOCKSTEP } from '../support/lockstep-process.js';
 import { PairFixture, until, type ConsoleLog, type NodeProcess } from '../support/pair.js';
@@ -62,14 +63,6 @@ function bench(t: ExecutionContext): Bench {
   };
   const diskOf = (node: number): Promise<Buffer> => exported(overlayOf(state(node)));
   return { fixture, model: diskGuestContent(base, WRITES), state, diskOf, exported };
-}
-
-/** The overlay of the machine that a node has now. */
-function overlayOf(state: string): string {
-  const numbers = readdirSync(state)
-    .map((name) => Number(/^disks-(\d+)$/.exec(name)?.[1] ?? 0))
-    .filter((number) => number > 0);
-  return join(state, `disks-${Math.max(...numbers)}`, 'disk-0.overlay');
 }
 
 /** Waits for as many lines as a round has: the disk has all of it then. */

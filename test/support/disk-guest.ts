@@ -7,6 +7,8 @@
  * prints n and the sum. At the end it flushes and switches the machine off.
  */
 
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { assemble } from './assembler.js';
 import { elfOf } from '../unit/machine/images.js';
 
@@ -37,6 +39,14 @@ export function diskGuest(
   const program = START + source(count, count / DISK_GUEST_LINES, again) + routines(spanSectors);
   const { bytes } = assemble(program);
   return elfOf({ segments: [[0x8000_0000n, bytes, 0x2_0000n]], symbols: [] });
+}
+
+/** The overlay of the machine that a node has now, in its state directory. */
+export function overlayOf(state: string): string {
+  const numbers = readdirSync(state)
+    .map((name) => Number(/^disks-(\d+)$/.exec(name)?.[1] ?? 0))
+    .filter((number) => number > 0);
+  return join(state, `disks-${Math.max(...numbers)}`, 'disk-0.overlay');
 }
 
 /** The disk's content after all writes, over `base`. */

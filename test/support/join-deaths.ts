@@ -14,7 +14,7 @@ import { Fleet, statusOf, untilProtected } from './campaign-fleet.js';
 import type { CampaignGuest } from './campaign-guests.js';
 import { Random } from './random.js';
 
-export const DEATHS = ['joining', 'primary'] as const;
+const DEATHS = ['joining', 'primary'] as const;
 
 export interface JoinDeath {
   readonly number: number;
