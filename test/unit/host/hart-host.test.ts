@@ -5,7 +5,10 @@
  * the time they get; every wait is on a condition.
  */
 
+import { join } from 'node:path';
 import test from 'ava';
+import { readStartSnapshot } from '../../../lib/host/log-store/start-snapshot.js';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../../support/temporary-folder.js';
 import { LockstepError } from '../../../lib/base/error.js';
 import { HartHost } from '../../../lib/host/hart-host.js';
 import { HostRun } from '../../support/host-run.js';
@@ -135,6 +138,27 @@ test.serial('a snapshot starts a second machine that goes on with the log', asyn
   t.is(backup.outputs[0]?.offset, BigInt(primary.text().length));
   t.is(promotion.outputs[0]?.offset, BigInt(primary.text().length - '10 5 50\n'.length));
 });
+
+test.serial(
+  'a replaying host writes the machine that it was given; where it cannot, IO',
+  async (t) => {
+    const primary = await HostRun.start(t, { role: RECORD });
+    primary.send('4\n');
+    await primary.until(() => primary.text().endsWith('1 4 4\n'));
+    const { seq, bytes } = await primary.hart.snapshot();
+    const backup = await HostRun.start(t, {
+      role: { kind: 'replay', firstSeq: seq + 1n },
+      start: { kind: 'snapshot', snapshot: bytes },
+    });
+    const folder = makeTemporaryFolder('start');
+    t.teardown(() => removeTemporaryFolder(folder));
+    await backup.hart.writeStart(folder, 'durable');
+    t.deepEqual(readStartSnapshot(folder), Buffer.from(bytes));
+    await t.throwsAsync(backup.hart.writeStart(join(folder, 'missing'), 'memory'), { code: 'IO' });
+    backup.hart.feed(primary.entries.filter((entry) => entry.seq > seq));
+    t.true((await backup.hart.promote(2n)).seq > seq, 'it goes on');
+  },
+);
 
 test.serial(
   'a listener that consumes nothing stops the guest, and it goes on afterwards',
