@@ -5,6 +5,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import { lowerCompilerPriority } from './compiler-threads.js';
 import { setEngineFlags } from './engine-flags.js';
 
 /** Module that makes the RISC-V machine. */
@@ -28,6 +29,7 @@ export function takeWorker(): Worker {
 
 function startWorker(): Worker {
   setEngineFlags();
+  lowerCompilerPriority();
   return new Worker(new URL('./hart-worker.js', import.meta.url), {
     name: 'hart-0',
     workerData: RISCV_MACHINE,
