@@ -1,17 +1,18 @@
 /**
  * Lets harts go before V8's compilers: the threads of V8's pool get a lower priority.
  *
- * Node.js starts four of them, however many cores there are. Where a guest boots, all four optimise
- * regions at once, and on two cores the hart that waits for none of them gets less than half of
- * one. A lower priority costs nothing where a core is idle. Not the lowest: the pool also helps
- * collecting garbage, and the main thread waits for that.
+ * Node.js starts four of them, however many cores there are. While a guest boots they optimise
+ * regions, and on two cores they take time from the hart, which waits for none of them. A lower
+ * priority costs nothing where a core is idle. Not the lowest: the pool also helps collecting
+ * garbage, and the main thread waits for that.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 
-/** A tenth of the weight of a thread of usual priority (sched(7)). */
+/** So much nicer than the process: about a tenth of the weight of its other threads (sched(7)). */
 const COMPILER_NICE = 10;
+const NICEST = 19;
 /** What Node.js starts if it is not told otherwise. */
 const POOL_SIZE = 4;
 const THREADS = '/proc/self/task';
@@ -30,8 +31,9 @@ export interface HostThread {
 export function lowerCompilerPriority(): readonly number[] {
   if (process.platform !== 'linux') return [];
   try {
-    const lowered = compilerThreads(listThreads(), process.pid, poolSize());
-    for (const id of lowered) setPriority(id, COMPILER_NICE);
+    const lowered = compilerThreads(listThreads(), process.pid, poolSize(givenOptions()));
+    const nice = Math.min(NICEST, getPriority(process.pid) + COMPILER_NICE);
+    for (const id of lowered) setPriority(id, nice);
     return lowered;
   } catch {
     return [];
@@ -60,9 +62,13 @@ function listThreads(): readonly HostThread[] {
   }));
 }
 
-/** As the command line or NODE_OPTIONS say; 0 has V8 choose, and then none is told by its order. */
-function poolSize(): number {
-  const given = [...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/), ...process.execArgv];
-  const sizes = given.flatMap((option) => /^--v8-pool-size=(\d+)$/.exec(option)?.[1] ?? []);
-  return Number(sizes.at(-1) ?? POOL_SIZE);
+/** As Node's options say; 0 has Node choose, and then none is told by its order. */
+export function poolSize(options: string): number {
+  const sizes = [...options.matchAll(/--v8[-_]pool[-_]size[=\s]+(\d+)/g)];
+  return Number(sizes.at(-1)?.[1] ?? POOL_SIZE);
+}
+
+/** Those of the command line come last, for they win. */
+function givenOptions(): string {
+  return [process.env['NODE_OPTIONS'] ?? '', ...process.execArgv].join(' ');
 }

@@ -17,9 +17,9 @@ const RELAXED_SIMD = '--experimental-wasm-relaxed-simd';
 const NO_STACK_CHECKS = '--no-wasm-stack-checks';
 
 /**
- * Bytes that a function executes, as V8 estimates them, before it is optimised: ten times what V8
- * thinks right. A boot's regions run often for a while and then no more, and optimising them all
- * takes a core; a loop comes to this in hundredths of a second.
+ * Bytes that a function executes, as V8 estimates them, before it is optimised: about ten times
+ * its default. Many regions of a boot run often for a while and then no more, and optimising all of
+ * them takes processor time from the harts.
  */
 const TIERING_BUDGET = '--wasm-tiering-budget=20000000';
 
