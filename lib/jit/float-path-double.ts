@@ -18,6 +18,7 @@ import {
   type NativePath,
   type Operands,
 } from './float-path-operands.js';
+import { LOCALS } from './region-locals.js';
 
 export function doublePath(operation: string, operands: Operands): NativePath | null {
   switch (operation) {
@@ -66,7 +67,7 @@ function doubleArithmetic(
 ): NativePath {
   const isSum = operation === 'add' || operation === 'sub';
   const safe = isSum
-    ? i64.ltU(magnitudeBits(operands), operands.frame.floatLimit)
+    ? i64.ltU(magnitudeBits(operands), LOCALS.floatLimit)
     : isSafelyNormal(operands);
   return rounded(operands, f64[operation](operands.a, operands.b), safe);
 }
@@ -112,7 +113,7 @@ function demotion(operands: Operands): NativePath {
   const plain = operands.frame.value;
   return {
     compute: [set(plain, bitsOf(f32.demote(operands.a)))],
-    holds: isSafelyNormalSingle(plain, operands),
+    holds: isSafelyNormalSingle(plain),
     commit: operands.writeFloat(boxed(plain)),
   };
 }

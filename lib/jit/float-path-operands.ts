@@ -3,11 +3,11 @@
  * a result must be.
  */
 
-import type { Expr, Local, Stmt } from '../wasm/ir.js';
+import type { Expr, Stmt } from '../wasm/ir.js';
 import { f32, f64, i32, i64 } from '../wasm/ops.js';
 import { F32, RoundingMode, box } from '../riscv/float/format.js';
 import type { RegionFrame } from './region-frame.js';
-import type { RegionInstruction } from './region.js';
+import { LOCALS } from './region-locals.js';
 
 export type I64 = Expr<'i64'>;
 export type I32 = Expr<'i32'>;
@@ -26,21 +26,17 @@ export interface NativePath {
 
 export class Operands {
   readonly frame: RegionFrame;
-  readonly entry: RegionInstruction;
-  readonly result: Local<'f64'>;
+  readonly result = LOCALS.float;
   readonly a: F64Expr;
   readonly b: F64Expr;
   readonly c: F64Expr;
 
-  constructor(frame: RegionFrame, entry: RegionInstruction) {
+  constructor(frame: RegionFrame) {
     this.frame = frame;
-    this.entry = entry;
-    const { rs1, rs2, rs3, instruction } = entry.decoded;
-    const { files, format } = instruction;
-    this.result = frame.float;
-    this.a = frame.readFloat(files.rs1 === 'f' ? rs1 : 0);
-    this.b = files.rs2 === 'f' ? frame.readFloat(rs2) : this.a;
-    this.c = format === 'R4' ? frame.readFloat(rs3) : this.a;
+    const { files, format } = frame.decoded.instruction;
+    this.a = frame.readFloat('rs1');
+    this.b = files.rs2 === 'f' ? frame.readFloat('rs2') : this.a;
+    this.c = format === 'R4' ? frame.readFloat('rs3') : this.a;
   }
 
   get aBits(): I64 {
@@ -57,15 +53,15 @@ export class Operands {
 
   /** Nearest even, and NX set already. */
   get nearest(): I32 {
-    return i64.ne(this.frame.floatLimit, i64.const(0));
+    return i64.ne(LOCALS.floatLimit, i64.const(0));
   }
 
   writeFloat(value: F64Expr): readonly Stmt[] {
-    return [this.frame.writeFloat(this.entry.decoded.rd, value)];
+    return [this.frame.writeFloat(value)];
   }
 
   writeInteger(value: I64): readonly Stmt[] {
-    return [this.frame.write('x', this.entry.decoded.rd, value)];
+    return [this.frame.write(value)];
   }
 }
 
@@ -78,12 +74,12 @@ export const magnitudeBitsOfSingle = (plain: I64): I64 => i64.shl(plain, i64.con
 /** Neither overflow, underflow nor an invalid operation; see `isSafelyNormal` in `native.ts`. */
 export function isSafelyNormal(operands: Operands): I32 {
   const aboveTwo = i64.sub(magnitudeBits(operands), i64.const(2n << 53n));
-  return i64.ltU(aboveTwo, operands.frame.floatLimit);
+  return i64.ltU(aboveTwo, LOCALS.floatLimit);
 }
 
-export function isSafelyNormalSingle(plain: I64, { frame }: Operands): I32 {
+export function isSafelyNormalSingle(plain: I64): I32 {
   const aboveTwo = i64.sub(magnitudeBitsOfSingle(plain), i64.const(2n << 56n));
-  return i64.ltU(aboveTwo, frame.floatLimit);
+  return i64.ltU(aboveTwo, LOCALS.floatLimit);
 }
 
 /** A register that is boxed holds this float. */
@@ -113,7 +109,7 @@ export function truncation(
   kind: Truncation,
   value: F64Expr,
 ): NativePath | null {
-  if (operands.entry.decoded.rm !== RoundingMode.RTZ) return null;
+  if (operands.frame.decoded.rm !== RoundingMode.RTZ) return null;
   const [below, above] = LIMITS[kind];
   const fits = i32.and(f64.lt(value, f64.const(above)), f64.lt(f64.const(below), value));
   const whole = kind === 'to_u64' ? i64.truncSatF64U(value) : i64.truncSatF64S(value);

@@ -21,6 +21,7 @@ import {
   type Operands,
   type Truncation,
 } from './float-path-operands.js';
+import { LOCALS } from './region-locals.js';
 
 export function singlePath(operation: string, operands: Operands): NativePath | null {
   const { aBits } = operands;
@@ -64,7 +65,7 @@ export function roundedSingle(
   const plain = operands.frame.value;
   return {
     compute: [set(plain, bitsOf(value))],
-    holds: i32.and(areBoxed(sources), isSafelyNormalSingle(plain, operands)),
+    holds: i32.and(areBoxed(sources), isSafelyNormalSingle(plain)),
     commit: operands.writeFloat(boxed(plain)),
   };
 }
@@ -77,7 +78,7 @@ function singleArithmetic(
   const value = f32[operation](singleOf(aBits), singleOf(bBits));
   const path = roundedSingle(operands, value, [aBits, bBits]);
   if (operation === 'mul' || operation === 'div') return path;
-  const finite = i64.ltU(magnitudeBitsOfSingle(frame.value), frame.floatLimit);
+  const finite = i64.ltU(magnitudeBitsOfSingle(frame.value), LOCALS.floatLimit);
   return { ...path, holds: i32.and(areBoxed([aBits, bBits]), finite) };
 }
 

@@ -10,6 +10,7 @@
 
 import { when, type Stmt } from '../wasm/ir.js';
 import { f32, f64, i64 } from '../wasm/ops.js';
+import type { Decoded } from '../riscv/decode.js';
 import { RoundingMode } from '../riscv/float/format.js';
 import { hostFuses } from '../riscv/float/host-fused.js';
 import { doublePath, rounded } from './float-path-double.js';
@@ -23,22 +24,21 @@ import {
 } from './float-path-operands.js';
 import { roundedSingle, singlePath } from './float-path-single.js';
 import type { RegionFrame } from './region-frame.js';
-import type { RegionInstruction } from './region.js';
+import { refreshFloat } from './region-locals.js';
 
 const DYNAMIC = 7;
 
 /** The statements of an instruction with a native path, or null where there is none. */
 export function nativeFloat(
   frame: RegionFrame,
-  entry: RegionInstruction,
   exact: () => readonly Stmt[],
 ): readonly Stmt[] | null {
-  const called = libraryCall(entry);
-  const path = called === null ? null : pathOf(called, new Operands(frame, entry));
+  const called = libraryCall(frame.decoded);
+  const path = called === null ? null : pathOf(called, new Operands(frame));
   if (path === null) return null;
   const usable = frame.requireFloat('usable');
   if (path.holds === null) return [...usable, ...path.compute, ...path.commit];
-  const otherwise = [...exact(), frame.refreshFloat()];
+  const otherwise = [...exact(), refreshFloat()];
   return [...usable, ...path.compute, when(path.holds, path.commit, otherwise, 'likely')];
 }
 
@@ -50,7 +50,7 @@ interface LibraryCall {
 }
 
 /** The call of the library that the instruction is; mulhu is a call too, but of another. */
-function libraryCall({ decoded }: RegionInstruction): LibraryCall | null {
+function libraryCall(decoded: Decoded): LibraryCall | null {
   const { extension } = decoded.instruction;
   if (extension !== 'F' && extension !== 'D') return null;
   for (const stmt of decoded.instruction.semantics) {
@@ -65,7 +65,7 @@ function libraryCall({ decoded }: RegionInstruction): LibraryCall | null {
 function pathOf({ name, constants }: LibraryCall, operands: Operands): NativePath | null {
   const [width, operation] = [name.slice(0, 3), name.slice(4)];
   const isTruncation = operation.startsWith('to_i') || operation.startsWith('to_u');
-  if (!isTruncation && !mayBeNearest(operands.entry)) return null;
+  if (!isTruncation && !mayBeNearest(operands.frame.decoded)) return null;
   if (operation === 'fma') return fused(width, constants, operands);
   if (width === 'f64') return doublePath(operation, operands);
   if (width === 'f32') return singlePath(operation, operands);
@@ -73,7 +73,7 @@ function pathOf({ name, constants }: LibraryCall, operands: Operands): NativePat
 }
 
 /** An encoding may name a mode of its own, whatever frm says; 7 is frm. */
-function mayBeNearest({ decoded }: RegionInstruction): boolean {
+function mayBeNearest(decoded: Decoded): boolean {
   const { instruction, rm } = decoded;
   return !instruction.rounds || rm === RoundingMode.RNE || rm === DYNAMIC;
 }
@@ -98,8 +98,8 @@ function fused(
 }
 
 function fromInteger(name: string, operands: Operands): NativePath | null {
-  const { frame, entry, nearest } = operands;
-  const integer = frame.read('x', entry.decoded.rs1);
+  const { frame, nearest } = operands;
+  const integer = frame.read('rs1');
   const [from, to] = [name.slice(0, 3), name.slice(-3)];
   const isWide = from === 'i64' || from === 'u64';
   const value =

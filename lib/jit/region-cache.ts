@@ -14,6 +14,7 @@ import { HART_WORD } from '../riscv/hart-state.js';
 import { OP_COMPILED } from '../riscv/interpreter/slots.js';
 import type { HartInternals, RegionCompiler } from '../riscv/region-port.js';
 import type { VirtualAddress } from '../riscv/translation-cache.js';
+import { InstructionTemplates } from './instruction-templates.js';
 import { RegionEntries, type EntryPlace } from './region-entries.js';
 import { compileRegion, REGION_FUNCTION } from './region-module.js';
 import {
@@ -72,7 +73,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
     compileNs: 0n,
   };
   private readonly hart: HartInternals;
-  private readonly counting: boolean;
+  private readonly templates: InstructionTemplates;
   private readonly observer: RegionObserver;
   /** In the order in which they were compiled. */
   private readonly live = new Set<LiveRegion>();
@@ -89,7 +90,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
     this.hart = hart;
     this.entries = new RegionEntries(hart);
     this.source = new RegionSource(hart, (ramPage) => this.pages.admits(ramPage));
-    this.counting = counting;
+    this.templates = new InstructionTemplates(hart.addresses, counting);
     this.observer = observer;
     observer.created?.(this);
   }
@@ -213,11 +214,9 @@ export class RegionCache implements RegionCompiler, RegionControl {
   private install(region: Region, pages: readonly MappedPage[], repeatLoops: boolean): void {
     const functionIndex = this.claimFunction();
     const compiled = compileRegion(region, {
-      addresses: this.hart.addresses,
+      templates: this.templates,
       memory: this.hart.limits,
-      jumpCache: this.hart.addresses.jumpCache,
       functionIndex,
-      counting: this.counting,
       repeatLoops,
     });
     const env: Record<string, unknown> = { memory: this.hart.callees['memory'] };

@@ -1,6 +1,6 @@
 /**
- * The locals and labels of one compiled region, and what the instruction table's names mean in it:
- * guest registers are locals, pc is a constant.
+ * What the instruction table's names mean in a template for compiled regions: a guest register is a
+ * local, pc and the immediate are constants, and which ones is left open.
  */
 
 import { present } from '../base/assert.js';
@@ -8,8 +8,7 @@ import {
   br,
   call,
   drop,
-  global,
-  label,
+  hole,
   local,
   set,
   unlikely,
@@ -21,12 +20,12 @@ import {
 } from '../wasm/ir.js';
 import { f64, i32, i64 } from '../wasm/ops.js';
 import { MAILBOX } from '../riscv/derived.js';
-import { FLAGS_GLOBAL } from '../riscv/float/format.js';
-import { F_OFFSET, X_OFFSET, hartOffset } from '../riscv/hart-state.js';
+import { hartOffset } from '../riscv/hart-state.js';
+import type { Decoded } from '../riscv/decode.js';
 import { ZERO, type AccessFrame, type FrameAddresses } from '../riscv/semantics/access-frame.js';
 import { atomicEffect } from '../riscv/semantics/atomic-effects.js';
 import { loadEffect, storeEffect, zeroBlockEffect } from '../riscv/semantics/memory-effects.js';
-import type { RegionInstruction } from './region.js';
+import { EXIT, LOCALS } from './region-locals.js';
 
 /** What a region returns. */
 export const REGION_RELOAD = 0;
@@ -35,110 +34,104 @@ export const REGION_RECHECK = 1;
 /** The instruction at pc is one for the interpreter. */
 export const REGION_BYPASS = 2;
 
-/**
- * The top of the exponents that a result may have, its sign shifted out: 0x7e0 of 0x7ff in f64,
- * 0xfc of 0xff in f32. One number serves both; what lies above is left to the library.
- */
-export const FLOAT_LIMIT = 0xfc00_0000_0000_0000n;
-/** FS field of mstatus: 0 if the FPU is off, 3 (all bits) if its state is dirty. */
-const FS_MASK = 0x6000;
+/** Numbers of the holes: what differs between uses of one template. */
+export const HOLE = {
+  /** Indices of locals. */
+  rs1: 0,
+  rs2: 1,
+  rs3: 2,
+  rd: 3,
+  /** i64 */
+  imm: 4,
+  pc: 5,
+  next: 6,
+  /** Steps before the instruction that the budget was not lowered by, and with it; i32. */
+  owed: 7,
+  owedAfter: 8,
+} as const;
 
-/** An instruction, and the steps before it that the budget was not lowered by. */
-export interface Place {
-  readonly entry: RegionInstruction;
-  readonly owed: number;
-}
+type Source = 'rs1' | 'rs2' | 'rs3';
 
+/** Stand for the registers of an instruction, which is of one file or the other. */
+const X = { rs1: local('i64'), rs2: local('i64'), rd: local('i64') } as const;
+const F = { rs1: local('f64'), rs2: local('f64'), rs3: local('f64'), rd: local('f64') } as const;
+
+/** The holes that are locals. */
+export const REGISTER_HOLES: ReadonlyMap<Local, number> = new Map<Local, number>([
+  [X.rs1, HOLE.rs1],
+  [X.rs2, HOLE.rs2],
+  [X.rd, HOLE.rd],
+  [F.rs1, HOLE.rs1],
+  [F.rs2, HOLE.rs2],
+  [F.rs3, HOLE.rs3],
+  [F.rd, HOLE.rd],
+]);
+
+/** What a block's code so far has looked at; `usable` says all that `readable` does. */
+export type FloatCheck = 'nothing' | 'readable' | 'usable';
+
+/** The frame of one instruction, whose operands are known only as far as a template is for. */
 export class RegionFrame implements AccessFrame {
   readonly address: FrameAddresses;
-  /** False where the budget is left out of the code. */
-  readonly counting: boolean;
-  readonly dataContext = local('i32');
-  readonly target = local('i64');
-  readonly virtual = local('i64');
-  readonly entry = local('i32');
-  readonly host = local('i32');
-  readonly value = local('i64');
-  readonly status = local('i32');
-  /** frm, from the prologue on: no instruction of a region writes it. */
-  readonly rounding = local('i32');
-  /** The FPU is on: its registers can be read. What does not hold is the interpreter's case. */
-  readonly floatReadable = local('i32');
-  /** The FPU is on and dirty, and frm is a mode: everything can be done. */
-  readonly floatUsable = local('i32');
-  /** What the bits of a result stay below, its sign shifted out: FLOAT_LIMIT, or 0 for none. */
-  readonly floatLimit = local('i64');
-  readonly float = local('f64');
-  readonly budget = local('i32');
-  /** Number of the entry to go to; the function's parameter. */
-  readonly selector = local('i32');
-  /** Result of the function. */
-  readonly result = local('i32');
-  readonly exit = label();
+  readonly decoded: Decoded;
+  readonly dataContext = LOCALS.dataContext;
+  readonly target = LOCALS.target;
+  readonly virtual = LOCALS.virtual;
+  readonly entry = LOCALS.entry;
+  readonly host = LOCALS.host;
+  readonly value = LOCALS.value;
+  readonly status = LOCALS.status;
+  /** What was looked at before the instruction, and then what was with it. */
+  floatCheck: FloatCheck;
+  private readonly counting: boolean;
 
-  private readonly registers = new Map<number, Local<'i64'>>();
-  private readonly floats = new Map<number, Local<'f64'>>();
-  private readonly writtenRegisters = new Set<number>();
-  private readonly writtenFloats = new Set<number>();
-  private place: Place | null = null;
-  private hasFloats = false;
-  /** What the block's code so far has looked at; `floatUsable` says all that the other does. */
-  private floatChecked: 'nothing' | 'readable' | 'usable' = 'nothing';
-
-  constructor(address: FrameAddresses, counting = true) {
-    this.address = address;
-    this.counting = counting;
-  }
-
-  /** What follows is emitted for a block that control may enter only at its start. */
-  beginBlock(): void {
-    this.floatChecked = 'nothing';
-  }
-
-  /** What follows is emitted for the instruction at `place`. */
-  moveTo(place: Place): void {
-    this.place = place;
-  }
-
-  private here(): Place {
-    return present(this.place, 'place in the region');
+  constructor(
+    decoded: Decoded,
+    context: {
+      readonly address: FrameAddresses;
+      /** False where the budget is left out of the code. */
+      readonly counting: boolean;
+      readonly floatCheck: FloatCheck;
+    },
+  ) {
+    this.decoded = decoded;
+    this.address = context.address;
+    this.counting = context.counting;
+    this.floatCheck = context.floatCheck;
   }
 
   synchronise(): readonly Stmt[] {
-    const { entry, owed } = this.here();
-    const left = this.counting && owed > 0 ? i32.sub(this.budget, i32.const(owed)) : this.budget;
-    return [this.storePc(entry.pc), i32.store(ZERO, left, this.mailbox('budgetLeft'))];
+    const { budget } = LOCALS;
+    const left = this.counting ? i32.sub(budget, hole('i32', HOLE.owed)) : budget;
+    return [this.storePc(HOLE.pc), i32.store(ZERO, left, this.mailbox('budgetLeft'))];
   }
 
   /** The trap is the step. If it is none, the instruction was not begun, and the hart looks. */
   onTrap(): readonly Stmt[] {
     const restart = i32.load(ZERO, this.mailbox('restart'));
-    const steps = i32.sub(i32.const(this.here().owed + 1), restart);
     return [
-      ...(this.counting ? [set(this.budget, i32.sub(this.budget, steps))] : []),
-      set(this.result, restart),
-      br(this.exit),
+      ...this.settle(i32.sub(hole('i32', HOLE.owedAfter), restart)),
+      set(LOCALS.result, restart),
+      br(EXIT),
     ];
   }
 
   onLeave(): readonly Stmt[] {
-    const { entry, owed } = this.here();
     return [
-      ...this.settle(owed + 1),
-      this.storePc(BigInt.asUintN(64, entry.pc + BigInt(entry.decoded.bytes))),
-      set(this.result, i32.const(REGION_RECHECK)),
-      br(this.exit),
+      ...this.settle(hole('i32', HOLE.owedAfter)),
+      this.storePc(HOLE.next),
+      set(LOCALS.result, i32.const(REGION_RECHECK)),
+      br(EXIT),
     ];
   }
 
   /** Leaves before the instruction, for the interpreter to execute it. */
-  bypass(): readonly Stmt[] {
-    const { entry, owed } = this.here();
+  private bypass(): readonly Stmt[] {
     return [
-      ...this.settle(owed),
-      this.storePc(entry.pc),
-      set(this.result, i32.const(REGION_BYPASS)),
-      br(this.exit),
+      ...this.settle(hole('i32', HOLE.owed)),
+      this.storePc(HOLE.pc),
+      set(LOCALS.result, i32.const(REGION_BYPASS)),
+      br(EXIT),
     ];
   }
 
@@ -150,188 +143,83 @@ export class RegionFrame implements AccessFrame {
     return this.address.mailbox + MAILBOX[field];
   }
 
-  storePc(pc: bigint): Stmt {
-    return i64.store(ZERO, i64.const(pc), this.address.hart + hartOffset('pc'));
+  private storePc(place: number): Stmt {
+    return i64.store(ZERO, hole('i64', place), this.address.hart + hartOffset('pc'));
   }
 
   /** Lowers the budget by steps that were done. */
-  settle(steps: number): readonly Stmt[] {
-    if (!this.counting || steps === 0) return [];
-    return [set(this.budget, i32.sub(this.budget, i32.const(steps)))];
+  private settle(steps: Expr<'i32'>): readonly Stmt[] {
+    return this.counting ? [set(LOCALS.budget, i32.sub(LOCALS.budget, steps))] : [];
   }
 
   /** x0 reads as zero. */
-  read(file: 'x' | 'f', index: number): Expr<'i64'> {
-    if (file === 'f') return i64.reinterpretF64(this.readFloat(index));
-    return index === 0 ? i64.const(0n) : this.register(index);
+  read(source: 'rs1' | 'rs2'): Expr<'i64'> {
+    return this.decoded[source] === 0 ? i64.const(0n) : X[source];
   }
 
   /** The bits of an f register as a double, whatever they stand for. */
-  readFloat(index: number): Local<'f64'> {
-    const existing = this.floats.get(index);
-    if (existing !== undefined) return existing;
-    const created = local('f64');
-    this.floats.set(index, created);
-    return created;
-  }
-
-  writeFloat(index: number, value: Expr<'f64'>): Stmt {
-    this.writtenFloats.add(index);
-    return set(this.readFloat(index), value);
-  }
-
-  /** Makes the registers that an instruction reads known before code is built. */
-  useOperands(entry: RegionInstruction): void {
-    const { instruction, rs1, rs2, rs3 } = entry.decoded;
-    const { files, format } = instruction;
-    if (files.rs1 !== '-') this.read(files.rs1, rs1);
-    if (files.rs2 !== '-') this.read(files.rs2, rs2);
-    if (format === 'R4') this.read('f', rs3);
-    const { extension } = instruction;
-    if (extension === 'F' || extension === 'D') this.hasFloats = true;
+  readFloat(source: Source): Local<'f64'> {
+    return F[source];
   }
 
   /** A write to x0 only evaluates the value. */
-  write(file: 'x' | 'f', index: number, value: Expr<'i64'>): Stmt {
-    if (file === 'f') return this.writeFloat(index, f64.reinterpretI64(value));
-    if (index === 0) return drop(value);
-    this.writtenRegisters.add(index);
-    return set(this.register(index), value);
+  write(value: Expr<'i64'>): Stmt {
+    return this.decoded.rd === 0 ? drop(value) : set(X.rd, value);
   }
 
-  private register(index: number): Local<'i64'> {
-    const existing = this.registers.get(index);
-    if (existing !== undefined) return existing;
-    const created = local('i64');
-    this.registers.set(index, created);
-    return created;
-  }
-
-  /** True if the region's module has to import the flags. */
-  get usesFlags(): boolean {
-    return this.hasFloats;
-  }
-
-  /** Results may be taken in nearest even with NX set: bit 0, which the library may have set. */
-  refreshFloat(): Stmt {
-    const usual = i32.and(this.floatUsable, i32.eqz(this.rounding));
-    const holds = i64.extendI32U(i32.and(usual, global('i32', FLAGS_GLOBAL)));
-    return set(this.floatLimit, i64.mul(holds, i64.const(FLOAT_LIMIT)));
+  writeFloat(value: Expr<'f64'>): Stmt {
+    return set(F.rd, value);
   }
 
   /** Leaves before the first instruction of a block that needs the FPU if it can't be used so. */
   requireFloat(need: 'readable' | 'usable'): readonly Stmt[] {
-    if (this.floatChecked === 'usable' || this.floatChecked === need) return [];
-    this.floatChecked = need;
-    const holds = need === 'usable' ? this.floatUsable : this.floatReadable;
+    if (this.floatCheck === 'usable' || this.floatCheck === need) return [];
+    this.floatCheck = need;
+    const holds = need === 'usable' ? LOCALS.floatUsable : LOCALS.floatReadable;
     return [unlikely(i32.eqz(holds), this.bypass())];
   }
-
-  private prepareFloat(): readonly Stmt[] {
-    if (!this.hasFloats) return [];
-    const { hart } = this.address;
-    const status = i32.load(ZERO, hart + hartOffset('mstatus'));
-    const fcsr = i32.load(ZERO, hart + hartOffset('fcsr'));
-    const dirty = i32.eq(this.floatReadable, i32.const(FS_MASK));
-    return [
-      set(this.floatReadable, i32.and(status, i32.const(FS_MASK))),
-      set(this.rounding, i32.and(i32.shrU(fcsr, i32.const(5)), i32.const(7))),
-      set(this.floatUsable, i32.and(dirty, i32.leU(this.rounding, i32.const(4)))),
-      this.refreshFloat(),
-    ];
-  }
-
-  /** Loads the locals from the hart; emitted when the body is known. */
-  prologue(): readonly Stmt[] {
-    return [
-      set(this.budget, i32.load(ZERO, this.mailbox('budgetLeft'))),
-      set(this.dataContext, i32.load(ZERO, this.mailbox('dataContext'))),
-      ...this.prepareFloat(),
-      ...this.all().map(({ variable, offset }) =>
-        variable.type === 'f64'
-          ? set(variable, f64.load(ZERO, offset))
-          : set(variable, i64.load(ZERO, offset)),
-      ),
-    ];
-  }
-
-  /** Stores what was written, and the budget. */
-  epilogue(): readonly Stmt[] {
-    return [
-      ...this.all().flatMap(({ variable, offset, written }) =>
-        written ? [storeLocal(variable, offset)] : [],
-      ),
-      i32.store(ZERO, this.budget, this.mailbox('budgetLeft')),
-    ];
-  }
-
-  private all() {
-    const { hart } = this.address;
-    const list = <T extends 'i64' | 'f64'>(
-      variables: ReadonlyMap<number, Local<T>>,
-      written: ReadonlySet<number>,
-      base: number,
-    ) =>
-      [...variables].map(([index, variable]) => ({
-        variable,
-        offset: hart + base + index * 8,
-        written: written.has(index),
-      }));
-    return [
-      ...list(this.registers, this.writtenRegisters, X_OFFSET),
-      ...list(this.floats, this.writtenFloats, F_OFFSET),
-    ];
-  }
 }
 
-function storeLocal(variable: Local<'i64' | 'f64'>, offset: number): Stmt {
-  return variable.type === 'f64'
-    ? f64.store(ZERO, variable as Local<'f64'>, offset)
-    : i64.store(ZERO, variable as Local<'i64'>, offset);
-}
-
-/** The names of the instruction table for one instruction of a region. */
+/** The names of the instruction table for the instruction of a frame. */
 export class RegionBinding implements Binding {
   private readonly frame: RegionFrame;
-  private readonly at: RegionInstruction;
 
-  constructor(frame: RegionFrame, at: RegionInstruction) {
+  constructor(frame: RegionFrame) {
     this.frame = frame;
-    this.at = at;
   }
 
   operand(name: string): Expr {
     const { frame } = this;
-    const { decoded, pc } = this.at;
+    const { imm, rm } = frame.decoded;
     switch (name) {
       case 'rs1':
-        return frame.read('x', decoded.rs1);
       case 'rs2':
-        return frame.read('x', decoded.rs2);
+        return frame.read(name);
       case 'frs1':
-        return frame.read('f', decoded.rs1);
+        return i64.reinterpretF64(frame.readFloat('rs1'));
       case 'frs2':
-        return frame.read('f', decoded.rs2);
+        return i64.reinterpretF64(frame.readFloat('rs2'));
       case 'frs3':
-        return frame.read('f', decoded.rs3);
+        return i64.reinterpretF64(frame.readFloat('rs3'));
       case 'imm':
-        return i64.const(decoded.imm);
+        return imm === 0 ? i64.const(0n) : hole('i64', HOLE.imm);
       case 'pc':
-        return i64.const(pc);
+        return hole('i64', HOLE.pc);
       case 'next':
-        return i64.const(pc + BigInt(decoded.bytes));
+        return hole('i64', HOLE.next);
       case 'mem':
         return frame.value;
       case 'rm':
-        return decoded.rm === 7 ? frame.rounding : i32.const(decoded.rm);
+        return rm === 7 ? LOCALS.rounding : i32.const(rm);
       default:
         throw new Error(`region: unknown operand ${name}`);
     }
   }
 
   assign(name: string, value: Expr): readonly Stmt[] {
-    const file = name === 'frd' ? 'f' : 'x';
-    return [this.frame.write(file, this.at.decoded.rd, value as Expr<'i64'>)];
+    const bits = value as Expr<'i64'>;
+    const { frame } = this;
+    return [name === 'frd' ? frame.writeFloat(f64.reinterpretI64(bits)) : frame.write(bits)];
   }
 
   effect(name: string, args: readonly Expr[]): readonly Stmt[] {
@@ -378,15 +266,14 @@ export class RegionBinding implements Binding {
 
   /** LR, SC and cbo.zero; other system instructions end a region before it reaches them. */
   private reserved(detail: string): readonly Stmt[] {
-    const { decoded } = this.at;
-    if (detail === 'cbo-zero')
-      return zeroBlockEffect(this.frame, this.frame.read('x', decoded.rs1));
+    const { frame } = this;
+    if (detail === 'cbo-zero') return zeroBlockEffect(frame, frame.read('rs1'));
     const operation = detail.startsWith('lr') ? 'lr' : 'sc';
-    return atomicEffect(this.frame, this, {
+    return atomicEffect(frame, this, {
       operation,
       bytes: Number(detail.slice(3)),
-      address: this.frame.read('x', decoded.rs1),
-      value: this.frame.read('x', decoded.rs2),
+      address: frame.read('rs1'),
+      value: frame.read('rs2'),
     });
   }
 }

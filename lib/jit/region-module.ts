@@ -25,6 +25,7 @@ import {
   unlikely,
   UNREACHABLE,
   when,
+  type Binding,
   type Expr,
   type FunctionSignature,
   type Label,
@@ -33,14 +34,15 @@ import {
 import { ModuleBuilder, type MemoryLimits } from '../wasm/module.js';
 import { i32, i64 } from '../wasm/ops.js';
 import { FLAGS_GLOBAL } from '../riscv/float/format.js';
+import type { Decoded } from '../riscv/decode.js';
 import { JUMP } from '../riscv/derived.js';
 import { jumpOffset } from '../riscv/interpreter/compiled-entry.js';
 import { hartOffset } from '../riscv/hart-state.js';
-import type { FrameAddresses } from '../riscv/semantics/access-frame.js';
-import { calleesOf } from './callees.js';
+import { ZERO } from '../riscv/semantics/access-frame.js';
 import type { Block, Region } from './region.js';
-import { nativeFloat } from './float-path.js';
-import { RegionBinding, RegionFrame } from './region-frame.js';
+import { useInstruction, type InstructionTemplates } from './instruction-templates.js';
+import type { FloatCheck } from './region-frame.js';
+import { EXIT, LOCALS, RegionLocals } from './region-locals.js';
 import { longestPaths, owedSteps } from './step-counts.js';
 import { structureRegion, type Node } from './structure.js';
 import { unrollLoops } from './unroll.js';
@@ -71,13 +73,10 @@ interface Target {
 export function compileRegion(
   source: Region,
   options: {
-    readonly addresses: FrameAddresses;
+    readonly templates: InstructionTemplates;
     readonly memory: MemoryLimits;
-    /** Address of the jump cache, and this region's function number in it. */
-    readonly jumpCache: number;
+    /** This region's function number in the jump cache. */
     readonly functionIndex: number;
-    /** False leaves out the budget. */
-    readonly counting: boolean;
     /** Whether small loops are repeated: more code, which counts less often. */
     readonly repeatLoops: boolean;
   },
@@ -87,67 +86,65 @@ export function compileRegion(
   const structure = region === source ? rolled : structureRegion(region);
   const budgets = longestPaths(region, structure.checkpoints);
   const owed = owedSteps(region, structure.checkpoints);
-  const frame = new RegionFrame(options.addresses, options.counting);
-  const emitter = new RegionEmitter(region, frame, { budgets, owed });
-  const body = emitter.build(structure.nodes, options);
+  const locals = new RegionLocals(region, options.templates.address);
+  const emitter = new RegionEmitter(region, { ...options, locals, budgets, owed });
+  const body = emitter.build(structure.nodes);
   const module = new ModuleBuilder(options.memory);
-  const callees = calleesOf(region);
-  for (const callee of callees) module.importFunction(callee);
+  for (const callee of emitter.callees) module.importFunction(callee);
   module.relayImports();
-  const globals = emitter.frame.usesFlags ? [FLAGS_GLOBAL] : [];
+  const globals = locals.hasFloats ? [FLAGS_GLOBAL] : [];
   for (const name of globals) module.importGlobal(name, 'i32');
-  module.define(REGION_FUNCTION, [emitter.frame.selector], body, { exported: true });
+  module.define(REGION_FUNCTION, [LOCALS.selector], body, {
+    exported: true,
+    declared: locals.declared,
+  });
   return {
     bytes: module.finish(),
-    imports: [...callees.map((callee) => callee.name), ...globals],
+    imports: [...[...emitter.callees].map((callee) => callee.name), ...globals],
     minimumBudget: new Map(
       region.entries.map((pc) => [pc, present(budgets.get(pc), 'budget of an entry')]),
     ),
   };
 }
 
-/** Steps by the pc of a block; see `step-counts.ts`. */
-interface StepCounts {
+interface EmitterContext {
+  readonly templates: InstructionTemplates;
+  readonly locals: RegionLocals;
+  readonly functionIndex: number;
+  /** Steps by the pc of a block; see `step-counts.ts`. */
   readonly budgets: ReadonlyMap<bigint, number>;
   readonly owed: ReadonlyMap<bigint, number>;
 }
 
 class RegionEmitter {
-  readonly frame: RegionFrame;
+  /** Functions outside that the code calls. */
+  readonly callees = new Set<FunctionSignature>();
   private readonly region: Region;
-  private readonly counts: StepCounts;
+  private readonly context: EmitterContext;
   /** Number of each block for selectors; entries come first. */
   private readonly numbers = new Map<bigint, number>();
   private readonly targets = new Map<bigint, Target>();
   private readonly indirect = label();
 
-  constructor(region: Region, frame: RegionFrame, counts: StepCounts) {
+  constructor(region: Region, context: EmitterContext) {
     this.region = region;
-    this.counts = counts;
-    this.frame = frame;
+    this.context = context;
     for (const pc of [...region.entries, ...region.blocks.keys()]) {
       if (!this.numbers.has(pc)) this.numbers.set(pc, this.numbers.size);
     }
-    for (const part of region.blocks.values()) {
-      for (const entry of part.instructions) this.frame.useOperands(entry);
-    }
   }
 
-  build(
-    nodes: readonly Node[],
-    cache: { readonly jumpCache: number; readonly functionIndex: number },
-  ): readonly Stmt[] {
-    const { frame } = this;
+  build(nodes: readonly Node[]): readonly Stmt[] {
+    const { locals } = this.context;
     const top = label();
     const heads = this.region.entries.length > 1 || nodes[0]?.heads[0] !== this.region.start;
     const tree = this.sequence(nodes, heads ? this.region.entries : null);
-    const code = [
-      block(frame.exit, [
-        loop(top, [block(this.indirect, [...tree]), ...this.jumpIndirect(top, cache)]),
-      ]),
+    return [
+      ...locals.prologue(),
+      block(EXIT, [loop(top, [block(this.indirect, [...tree]), ...this.jumpIndirect(top)])]),
+      ...locals.epilogue(),
+      ret(LOCALS.result),
     ];
-    // The prologue needs to know which registers the code uses: it is built last.
-    return [...frame.prologue(), ...code, ...frame.epilogue(), ret(frame.result)];
   }
 
   /**
@@ -184,17 +181,16 @@ class RegionEmitter {
 
   /** Chooses among the blocks by the selector. */
   private dispatch(heads: readonly bigint[]): readonly Stmt[] {
-    const { frame } = this;
     const last = heads.length - 1;
     if (heads === this.region.entries && heads.length >= TABLE_MIN) {
       // Entries are numbered from 0 in this order.
       const cases = heads.map((head) => [br(this.labelOf(head))]);
-      return [branchTable(frame.selector, cases, [UNREACHABLE])];
+      return [branchTable(LOCALS.selector, cases, [UNREACHABLE])];
     }
     return heads.map((head, index) => {
       const target = this.labelOf(head);
       if (index === last) return br(target);
-      return brIf(target, i32.eq(frame.selector, i32.const(this.numberOf(head))));
+      return brIf(target, i32.eq(LOCALS.selector, i32.const(this.numberOf(head))));
     });
   }
 
@@ -220,33 +216,44 @@ class RegionEmitter {
   }
 
   private block(blockOfCode: Block): readonly Stmt[] {
-    const { frame } = this;
-    const owed = this.owedAt(blockOfCode.pc);
-    frame.beginBlock();
-    const statements: Stmt[] = frame.counting ? this.check(blockOfCode.pc) : [];
-    for (const [index, entry] of blockOfCode.instructions.entries()) {
+    const { templates, locals } = this.context;
+    const statements: Stmt[] = this.check(blockOfCode.pc);
+    let owed = this.owedAt(blockOfCode.pc);
+    let floatCheck: FloatCheck = 'nothing';
+    for (const entry of blockOfCode.instructions) {
       const { instruction, rd } = entry.decoded;
-      if (instruction.pure && rd === 0) continue;
-      frame.moveTo({ entry, owed: owed + index });
-      const exact = (): readonly Stmt[] =>
-        expand(new RegionBinding(frame, entry), instruction.semantics);
-      statements.push(...(nativeFloat(frame, entry, exact) ?? exact()));
+      if (!(instruction.pure && rd === 0)) {
+        const found = templates.of(entry.decoded, floatCheck);
+        for (const callee of found.callees) this.callees.add(callee);
+        statements.push(useInstruction(found, entry, { owed, locals }));
+        floatCheck = found.floatCheck;
+      }
+      owed++;
     }
     statements.push(...this.terminate(blockOfCode));
     return statements;
   }
 
   private owedAt(pc: bigint): number {
-    return present(this.counts.owed.get(pc), 'steps that a block is owed');
+    return present(this.context.owed.get(pc), 'steps that a block is owed');
   }
 
   /** At a checkpoint the budget must last until the next one. */
   private check(pc: bigint): Stmt[] {
-    const { frame } = this;
-    const needed = this.counts.budgets.get(pc);
-    if (needed === undefined) return [];
-    const isShort = i32.ltS(frame.budget, i32.const(needed));
-    return [unlikely(isShort, [frame.storePc(pc), br(frame.exit)])];
+    const needed = this.context.budgets.get(pc);
+    if (needed === undefined || !this.context.templates.counting) return [];
+    const isShort = i32.ltS(LOCALS.budget, i32.const(needed));
+    return [unlikely(isShort, [this.storePc(i64.const(pc)), br(EXIT)])];
+  }
+
+  private storePc(pc: Expr<'i64'>): Stmt {
+    return i64.store(ZERO, pc, this.context.templates.address.hart + hartOffset('pc'));
+  }
+
+  /** Lowers the budget by steps that were done. */
+  private settle(steps: number): readonly Stmt[] {
+    if (!this.context.templates.counting || steps === 0) return [];
+    return [set(LOCALS.budget, i32.sub(LOCALS.budget, i32.const(steps)))];
   }
 
   private terminate(blockOfCode: Block): readonly Stmt[] {
@@ -254,65 +261,57 @@ class RegionEmitter {
     const owed = this.owedAt(blockOfCode.pc) + instructions.length;
     switch (end.kind) {
       case 'indirect':
-        return [...this.frame.settle(owed), br(this.indirect)];
+        return [...this.settle(owed), br(this.indirect)];
       case 'jump':
       case 'fall':
         return this.goTo(end.target, owed);
       case 'branch': {
         const last = present(instructions.at(-1), 'branch of a block');
-        const condition = conditionOf(last.decoded.instruction.semantics);
-        const binding = new RegionBinding(this.frame, last);
-        const taken = this.goTo(end.taken, owed);
-        return [bound(binding, [when(condition, taken)]), ...this.goTo(end.next, owed)];
+        const taken = when(conditionOf(last.decoded), this.goTo(end.taken, owed));
+        const binding = this.sourcesOf(last.decoded);
+        return [bound(binding, [taken]), ...this.goTo(end.next, owed)];
       }
     }
   }
 
   /** Control to the block at `pc`, or out of the region, with so many steps owed. */
   private goTo(pc: bigint, owed: number): readonly Stmt[] {
-    const { frame } = this;
     if (!this.region.blocks.has(pc)) {
-      return [...frame.settle(owed), frame.storePc(pc), br(frame.exit)];
+      return [...this.settle(owed), this.storePc(i64.const(pc)), br(EXIT)];
     }
     const target = present(this.targets.get(pc), 'target of a branch');
-    const choose = target.shared ? [set(frame.selector, i32.const(this.numberOf(pc)))] : [];
-    return [...frame.settle(owed - this.owedAt(pc)), ...choose, br(target.label)];
+    const choose = target.shared ? [set(LOCALS.selector, i32.const(this.numberOf(pc)))] : [];
+    return [...this.settle(owed - this.owedAt(pc)), ...choose, br(target.label)];
+  }
+
+  /** The sources of a branch, which are all that its condition names. */
+  private sourcesOf({ rs1, rs2 }: Decoded): Binding {
+    const { locals } = this.context;
+    return {
+      operand: (name) => locals.read(name === 'rs1' ? rs1 : rs2),
+      assign: () => [],
+      effect: () => [],
+    };
   }
 
   /** An entry of this region is reached by the selector; anything else leaves. */
-  private jumpIndirect(
-    top: Label,
-    cache: { readonly jumpCache: number; readonly functionIndex: number },
-  ): readonly Stmt[] {
-    const { frame } = this;
-    const { jumpCache, functionIndex } = cache;
+  private jumpIndirect(top: Label): readonly Stmt[] {
+    const { entry, target, selector } = LOCALS;
+    const { jumpCache } = this.context.templates.address;
     const hit = i32.and(
-      i64.eq(i64.load(frame.entry, jumpCache + JUMP.pc), frame.target),
-      i32.eq(i32.load(frame.entry, jumpCache + JUMP.function), i32.const(functionIndex)),
+      i64.eq(i64.load(entry, jumpCache + JUMP.pc), target),
+      i32.eq(i32.load(entry, jumpCache + JUMP.function), i32.const(this.context.functionIndex)),
     );
-    const selector = i32.load(frame.entry, jumpCache + JUMP.selector);
-    const store = i64.store(i32.const(0), frame.target, frame.address.hart + hartOffset('pc'));
     return [
-      set(frame.entry, jumpOffset(frame.target)),
-      when(hit, [set(frame.selector, selector), br(top)]),
-      store,
+      set(entry, jumpOffset(target)),
+      when(hit, [set(selector, i32.load(entry, jumpCache + JUMP.selector)), br(top)]),
+      this.storePc(target),
     ];
   }
 }
 
-/** Names are given meaning statement by statement, so that registers are known to the frame. */
-function expand(binding: RegionBinding, semantics: readonly Stmt[]): readonly Stmt[] {
-  return semantics.flatMap((stmt): readonly Stmt[] => {
-    if (stmt.kind === 'effect') {
-      return [bound(binding, binding.effect(stmt.name, stmt.args))];
-    }
-    if (stmt.kind === 'assign') return [bound(binding, binding.assign(stmt.operand, stmt.value))];
-    return [bound(binding, [stmt])];
-  });
-}
-
-function conditionOf(semantics: readonly Stmt[]): Expr<'i32'> {
-  for (const stmt of semantics) {
+function conditionOf({ instruction }: Decoded): Expr<'i32'> {
+  for (const stmt of instruction.semantics) {
     if (stmt.kind === 'effect' && stmt.name === 'branch') return stmt.args[0] as Expr<'i32'>;
   }
   throw new Error('region: a branch without a condition');

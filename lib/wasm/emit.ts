@@ -1,83 +1,25 @@
 /**
  * Turns the trees of `ir.ts` into the bytes of one function body.
  *
- * The emitter walks a tree once, keeps the stack of open labels and the numbering of locals, and
- * notes the branch hints. What `operand`, `assign` and `effect` mean is asked of the `Binding`:
- * the interpreter binds registers to memory, a compiled region binds them to locals.
+ * The emitter walks a tree once and writes into the code of a function. What `operand`, `assign`
+ * and `effect` mean is asked of the `Binding`: the interpreter binds registers to memory, a
+ * template for compiled regions binds them to locals.
  */
 
-import type {
-  Binding,
-  BranchHint,
-  Expr,
-  FunctionSignature,
-  Label,
-  Local,
-  Stmt,
-  ValueType,
-} from './ir.js';
+import { TYPE_CODE, VOID_TYPE, naturalAlignment } from './encoding.js';
+import type { Binding, Expr, FunctionSignature, Label, Stmt, ValueType } from './ir.js';
+import type { FunctionCode } from './function-code.js';
 import { VECTOR } from './ops.js';
-import { Writer } from './writer.js';
-
-const TYPE_CODE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c };
-const VOID_TYPE = 0x40;
-
-export interface Resolver {
-  functionIndex(target: FunctionSignature): number;
-  globalIndex(name: string): number;
-  typeIndex(signature: FunctionSignature): number;
-}
-
-export interface FunctionBody {
-  /** Locals and code, without the size prefix. */
-  readonly bytes: Uint8Array;
-  /** Byte offsets from the start of `bytes`, with the likely direction. */
-  readonly hints: readonly { readonly offset: number; readonly likely: boolean }[];
-}
-
-/** log2 of the natural alignment, by load or store opcode. */
-function naturalAlignment(op: number): number {
-  switch (op) {
-    case 0x2c:
-    case 0x2d:
-    case 0x30:
-    case 0x31:
-    case 0x3a:
-    case 0x3c:
-      return 0;
-    case 0x2e:
-    case 0x2f:
-    case 0x32:
-    case 0x33:
-    case 0x3b:
-    case 0x3d:
-      return 1;
-    case 0x28:
-    case 0x34:
-    case 0x35:
-    case 0x36:
-    case 0x3e:
-      return 2;
-    default:
-      return 3;
-  }
-}
+import type { Writer } from './writer.js';
 
 export class FunctionEmitter {
-  private readonly code = new Writer();
-  private readonly labels: Label[] = [];
-  private readonly localIndex = new Map<Local, number>();
-  private readonly localTypes: ValueType[] = [];
-  private readonly hints: { offset: number; likely: boolean }[] = [];
-  private bindings: Binding[] = [];
+  private readonly code: FunctionCode;
+  private readonly bytes: Writer;
+  private readonly bindings: Binding[] = [];
 
-  private readonly resolver: Resolver;
-  private readonly params: readonly Local[];
-
-  constructor(resolver: Resolver, params: readonly Local[]) {
-    this.resolver = resolver;
-    this.params = params;
-    for (const param of params) this.localIndex.set(param, this.localIndex.size);
+  constructor(code: FunctionCode) {
+    this.code = code;
+    this.bytes = code.bytes;
   }
 
   /** Emits statements; `binding` gives meaning to operands, assigns and effects inside them. */
@@ -87,70 +29,31 @@ export class FunctionEmitter {
     if (binding !== undefined) this.bindings.pop();
   }
 
-  finish(): FunctionBody {
-    const body = new Writer();
-    const runs: { type: ValueType; count: number }[] = [];
-    for (const type of this.localTypes) {
-      const last = runs[runs.length - 1];
-      if (last !== undefined && last.type === type) last.count++;
-      else runs.push({ type, count: 1 });
-    }
-    body.u32(runs.length);
-    for (const run of runs) {
-      body.u32(run.count);
-      body.u8(TYPE_CODE[run.type]);
-    }
-    const head = body.length;
-    body.raw(this.code.finish());
-    body.u8(0x0b);
-    const hints = this.hints.map((hint) => ({ offset: hint.offset + head, likely: hint.likely }));
-    return { bytes: body.finish(), hints };
-  }
-
   private binding(): Binding {
     const binding = this.bindings[this.bindings.length - 1];
     if (binding === undefined) throw new Error('wasm emitter: a name used without a binding');
     return binding;
   }
 
-  private indexOf(target: Local): number {
-    const known = this.localIndex.get(target);
-    if (known !== undefined) return known;
-    const index = this.params.length + this.localTypes.length;
-    this.localTypes.push(target.type);
-    this.localIndex.set(target, index);
-    return index;
-  }
-
-  private depthOf(target: Label): number {
-    const position = this.labels.lastIndexOf(target);
-    if (position < 0) throw new Error('wasm emitter: branch to a label that is not open');
-    return this.labels.length - 1 - position;
-  }
-
-  private hint(hint: BranchHint): void {
-    if (hint !== 'none') this.hints.push({ offset: this.code.length, likely: hint === 'likely' });
-  }
-
   private memoryOp(op: number, offset: number): void {
-    this.code.u8(op);
-    this.code.u32(naturalAlignment(op));
-    this.code.u32(offset);
+    this.bytes.u8(op);
+    this.bytes.u32(naturalAlignment(op));
+    this.bytes.u32(offset);
   }
 
   private constant(type: ValueType, value: bigint | number): void {
     switch (type) {
       case 'i32':
-        this.code.u8(0x41);
-        this.code.s32(Number(value));
+        this.bytes.u8(0x41);
+        this.bytes.s32(Number(value));
         break;
       case 'i64':
-        this.code.u8(0x42);
-        this.code.s64(BigInt(value));
+        this.bytes.u8(0x42);
+        this.bytes.s64(BigInt(value));
         break;
       case 'f64':
-        this.code.u8(0x44);
-        this.code.f64(Number(value));
+        this.bytes.u8(0x44);
+        this.bytes.f64(Number(value));
         break;
       case 'f32':
         throw new Error('wasm emitter: f32 constants are not used');
@@ -159,10 +62,10 @@ export class FunctionEmitter {
 
   private numeric(op: number): void {
     if (op >= 0xfc00) {
-      this.code.u8(0xfc);
-      this.code.u32(op - 0xfc00);
+      this.bytes.u8(0xfc);
+      this.bytes.u32(op - 0xfc00);
     } else {
-      this.code.u8(op);
+      this.bytes.u8(op);
     }
   }
 
@@ -174,8 +77,7 @@ export class FunctionEmitter {
     const expr = this.resolve(unresolved);
     switch (expr.kind) {
       case 'local':
-        this.code.u8(0x20);
-        this.code.u32(this.indexOf(expr));
+        this.code.localAccess(0x20, expr);
         return;
       case 'const':
         this.constant(expr.type, expr.value);
@@ -195,16 +97,16 @@ export class FunctionEmitter {
         this.expression(expr.a);
         this.expression(expr.b);
         this.expression(expr.condition);
-        this.code.u8(0x1b);
+        this.bytes.u8(0x1b);
         return;
       case 'choose':
         this.expression(expr.condition);
-        this.hint(expr.hint);
-        this.code.u8(0x04);
-        this.code.u8(TYPE_CODE[expr.type]);
+        this.code.hint(expr.hint);
+        this.bytes.u8(0x04);
+        this.bytes.u8(TYPE_CODE[expr.type]);
         this.scoped(NO_LABEL, () => {
           this.expression(expr.then);
-          this.code.u8(0x05);
+          this.bytes.u8(0x05);
           this.expression(expr.otherwise);
         });
         return;
@@ -214,21 +116,23 @@ export class FunctionEmitter {
       case 'call-indirect':
         for (const arg of expr.args) this.expression(arg);
         this.expression(expr.index);
-        this.code.u8(0x11);
-        this.code.u32(this.resolver.typeIndex(expr.target));
-        this.code.u32(0);
+        this.bytes.u8(0x11);
+        this.bytes.u32(this.code.resolver.typeIndex(expr.target));
+        this.bytes.u32(0);
         return;
       case 'multiply-add':
         this.multiplyAdd(expr);
         return;
       case 'tee':
         this.expression(expr.value);
-        this.code.u8(0x22);
-        this.code.u32(this.indexOf(expr.local));
+        this.code.localAccess(0x22, expr.local);
         return;
       case 'global':
-        this.code.u8(0x23);
-        this.code.u32(this.resolver.globalIndex(expr.name));
+        this.bytes.u8(0x23);
+        this.bytes.u32(this.code.resolver.globalIndex(expr.name));
+        return;
+      case 'hole':
+        this.code.openConstant(expr.type, expr.hole);
         return;
       case 'operand':
         throw new Error(`wasm emitter: operand ${expr.name} is bound to an operand`);
@@ -253,38 +157,37 @@ export class FunctionEmitter {
     }
     this.vector(isSingle ? VECTOR.multiplyAddF32 : VECTOR.multiplyAddF64);
     this.vector(isSingle ? VECTOR.extractF32 : VECTOR.extractF64);
-    this.code.u8(0);
+    this.bytes.u8(0);
   }
 
   private vector(op: number): void {
-    this.code.u8(0xfd);
-    this.code.u32(op);
+    this.bytes.u8(0xfd);
+    this.bytes.u32(op);
   }
 
   private invoke(target: FunctionSignature, args: readonly Expr[]): void {
     for (const arg of args) this.expression(arg);
-    this.code.u8(0x10);
-    this.code.u32(this.resolver.functionIndex(target));
+    this.bytes.u8(0x10);
+    this.code.callee(target);
   }
 
   private scoped(target: Label, body: () => void): void {
-    this.labels.push(target);
+    this.code.labels.push(target);
     body();
-    this.code.u8(0x0b);
-    this.labels.pop();
+    this.bytes.u8(0x0b);
+    this.code.labels.pop();
   }
 
   private statement(stmt: Stmt): void {
     switch (stmt.kind) {
       case 'set':
         this.expression(stmt.value);
-        this.code.u8(0x21);
-        this.code.u32(this.indexOf(stmt.local));
+        this.code.localAccess(0x21, stmt.local);
         return;
       case 'set-global':
         this.expression(stmt.value);
-        this.code.u8(0x24);
-        this.code.u32(this.resolver.globalIndex(stmt.name));
+        this.bytes.u8(0x24);
+        this.bytes.u32(this.code.resolver.globalIndex(stmt.name));
         return;
       case 'store':
         this.expression(stmt.address);
@@ -296,20 +199,23 @@ export class FunctionEmitter {
         return;
       case 'drop':
         this.expression(stmt.value);
-        this.code.u8(0x1a);
+        this.bytes.u8(0x1a);
         return;
       case 'return':
         if (stmt.value !== null) this.expression(stmt.value);
-        this.code.u8(0x0f);
+        this.bytes.u8(0x0f);
         return;
       case 'unreachable':
-        this.code.u8(0x00);
+        this.bytes.u8(0x00);
         return;
       case 'assign':
         for (const inner of this.binding().assign(stmt.operand, stmt.value)) this.statement(inner);
         return;
       case 'bound':
         this.statements(stmt.body, stmt.binding);
+        return;
+      case 'template':
+        this.code.template(stmt.template, stmt.values);
         return;
       case 'effect':
         for (const inner of this.binding().effect(stmt.name, stmt.args)) this.statement(inner);
@@ -325,31 +231,29 @@ export class FunctionEmitter {
     switch (stmt.kind) {
       case 'if':
         this.expression(stmt.condition);
-        this.hint(stmt.hint);
-        this.code.u8(0x04);
-        this.code.u8(VOID_TYPE);
+        this.code.hint(stmt.hint);
+        this.bytes.u8(0x04);
+        this.bytes.u8(VOID_TYPE);
         this.scoped(NO_LABEL, () => {
           this.statements(stmt.then);
           if (stmt.otherwise.length === 0) return;
-          this.code.u8(0x05);
+          this.bytes.u8(0x05);
           this.statements(stmt.otherwise);
         });
         return;
       case 'block':
       case 'loop':
-        this.code.u8(stmt.kind === 'block' ? 0x02 : 0x03);
-        this.code.u8(VOID_TYPE);
+        this.bytes.u8(stmt.kind === 'block' ? 0x02 : 0x03);
+        this.bytes.u8(VOID_TYPE);
         this.scoped(stmt.label, () => this.statements(stmt.body));
         return;
       case 'br':
-        this.code.u8(0x0c);
-        this.code.u32(this.depthOf(stmt.label));
+        this.code.branch(0x0c, stmt.label);
         return;
       case 'br-if':
         this.expression(stmt.condition);
-        this.hint(stmt.hint);
-        this.code.u8(0x0d);
-        this.code.u32(this.depthOf(stmt.label));
+        this.code.hint(stmt.hint);
+        this.code.branch(0x0d, stmt.label);
         return;
       case 'switch':
         this.branchTable(stmt);
@@ -362,23 +266,23 @@ export class FunctionEmitter {
     const count = stmt.cases.length;
     const done = NO_LABEL;
     for (let index = 0; index < count + 2; index++) {
-      this.code.u8(0x02);
-      this.code.u8(VOID_TYPE);
-      this.labels.push(done);
+      this.bytes.u8(0x02);
+      this.bytes.u8(VOID_TYPE);
+      this.code.labels.push(done);
     }
     this.expression(stmt.index);
-    this.code.u8(0x0e);
-    this.code.u32(count);
-    for (let index = 0; index <= count; index++) this.code.u32(index);
+    this.bytes.u8(0x0e);
+    this.bytes.u32(count);
+    for (let index = 0; index <= count; index++) this.bytes.u32(index);
     for (let index = 0; index <= count; index++) {
-      this.code.u8(0x0b);
-      this.labels.pop();
+      this.bytes.u8(0x0b);
+      this.code.labels.pop();
       this.statements(stmt.cases[index] ?? stmt.otherwise);
-      this.code.u8(0x0c);
-      this.code.u32(count - index);
+      this.bytes.u8(0x0c);
+      this.bytes.u32(count - index);
     }
-    this.code.u8(0x0b);
-    this.labels.pop();
+    this.bytes.u8(0x0b);
+    this.code.labels.pop();
   }
 }
 

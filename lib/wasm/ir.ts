@@ -91,7 +91,9 @@ export type Expr<T extends ValueType = ValueType> =
     }
   | { readonly kind: 'tee'; readonly type: T; readonly local: Local<T>; readonly value: Expr<T> }
   | { readonly kind: 'global'; readonly type: T; readonly name: string }
-  | { readonly kind: 'operand'; readonly type: T; readonly name: string };
+  | { readonly kind: 'operand'; readonly type: T; readonly name: string }
+  /** A constant that a template leaves open: i32 or i64. */
+  | { readonly kind: 'hole'; readonly type: T; readonly hole: number };
 
 /** Which way a conditional mostly goes; written to the branch-hint section. */
 export type BranchHint = 'likely' | 'unlikely' | 'none';
@@ -134,7 +136,29 @@ export type Stmt =
   | { readonly kind: 'unreachable' }
   | { readonly kind: 'assign'; readonly operand: string; readonly value: Expr }
   | { readonly kind: 'effect'; readonly name: string; readonly args: readonly Expr[] }
-  | { readonly kind: 'bound'; readonly binding: Binding; readonly body: readonly Stmt[] };
+  | { readonly kind: 'bound'; readonly binding: Binding; readonly body: readonly Stmt[] }
+  | {
+      readonly kind: 'template';
+      readonly template: Template;
+      /** What its holes hold: an index for a local, a value for a constant. */
+      readonly values: readonly (number | bigint)[];
+    };
+
+/** Code that was emitted once, to be put into many functions; made by `template.ts`. */
+export interface Template {
+  readonly bytes: Uint8Array;
+  /** In the order of their places. */
+  readonly relocations: readonly Relocation[];
+}
+
+/** What is written, or noted, in front of the byte at `at` when a template is used. */
+export type Relocation = { readonly at: number } & (
+  | { readonly kind: 'local' | 'constant'; readonly hole: number }
+  /** A branch to a label that is open where the template is used, from so many blocks within. */
+  | { readonly kind: 'label'; readonly label: Label; readonly depth: number }
+  | { readonly kind: 'function'; readonly target: FunctionSignature }
+  | { readonly kind: 'hint'; readonly likely: boolean }
+);
 
 /** Meaning of the names used by the instruction table. */
 export interface Binding {
@@ -154,6 +178,11 @@ export function label(): Label {
 /** A value named by the instruction table; see the header. */
 export function operand<T extends ValueType>(type: T, name: string): Expr<T> {
   return { kind: 'operand', type, name };
+}
+
+/** A value that differs from use to use of a template. */
+export function hole<T extends 'i32' | 'i64'>(type: T, number: number): Expr<T> {
+  return { kind: 'hole', type, hole: number };
 }
 
 export function global<T extends ValueType>(type: T, name: string): Expr<T> {
@@ -269,6 +298,10 @@ export function effect(name: string, args: readonly Expr[] = []): Stmt {
 /** Statements whose names mean what `binding` says. */
 export function bound(binding: Binding, body: readonly Stmt[]): Stmt {
   return { kind: 'bound', binding, body };
+}
+
+export function useTemplate(template: Template, values: readonly (number | bigint)[]): Stmt {
+  return { kind: 'template', template, values };
 }
 
 export const UNREACHABLE: Stmt = { kind: 'unreachable' };

@@ -5,7 +5,9 @@
  * `define`, then `finish`. A module always imports one shared memory as `env.memory`.
  */
 
-import { FunctionEmitter, type FunctionBody, type Resolver } from './emit.js';
+import { TYPE_CODE } from './encoding.js';
+import { FunctionEmitter } from './emit.js';
+import { FunctionCode, type FunctionBody, type Resolver } from './function-code.js';
 import {
   call,
   callVoid,
@@ -17,8 +19,6 @@ import {
   type ValueType,
 } from './ir.js';
 import { Writer } from './writer.js';
-
-const TYPE_CODE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c };
 
 export interface MemoryLimits {
   /** 64 KiB pages. */
@@ -49,6 +49,7 @@ interface Defined {
   readonly signature: FunctionSignature;
   readonly params: readonly Local[];
   readonly body: readonly Stmt[];
+  readonly declared: readonly Local[];
   readonly exported: boolean;
 }
 
@@ -90,18 +91,22 @@ export class ModuleBuilder implements Resolver {
     }
   }
 
-  /** Defines a function; `params` are the locals that its body uses for the parameters. */
+  /**
+   * Defines a function; `params` are the locals that its body uses for the parameters, `declared`
+   * others that are to have the numbers behind them, in this order.
+   */
   define(
     signature: FunctionSignature,
     params: readonly Local[],
     body: readonly Stmt[],
-    options: { readonly exported?: boolean } = {},
+    options: { readonly exported?: boolean; readonly declared?: readonly Local[] } = {},
   ): void {
     this.claim(signature, this.imports.length + this.defined.length);
     this.defined.push({
       signature,
       params,
       body,
+      declared: options.declared ?? [],
       exported: options.exported ?? false,
     });
   }
@@ -177,11 +182,12 @@ export class ModuleBuilder implements Resolver {
   }
 
   private emit(entry: Defined): FunctionBody {
-    const emitter = new FunctionEmitter(this, entry.params);
+    const code = new FunctionCode(this, entry.params, { declared: entry.declared });
+    const emitter = new FunctionEmitter(code);
     emitter.statements(entry.body);
     // Every path returns by a statement; the end of a body with a result is never reached.
     if (entry.signature.result !== null) emitter.statements([{ kind: 'unreachable' }]);
-    return emitter.finish();
+    return code.finish();
   }
 
   typeIndex(signature: FunctionSignature): number {

@@ -43,28 +43,43 @@ export class Writer {
     }
   }
 
-  /** Signed LEB128 of a 64-bit value. */
-  s64(value: bigint): void {
-    let rest = BigInt.asIntN(64, value);
-    if (rest >= -0x80000000n && rest < 0x80000000n) {
-      this.s32(Number(rest));
-      return;
+  /** Signed LEB128 of a 64-bit value; a number must be an exact integer. */
+  s64(value: bigint | number): void {
+    const isNumber = typeof value === 'number';
+    if (isNumber && value === (value | 0)) this.s32(value);
+    else if (isNumber && Number.isSafeInteger(value)) this.sSafe(value);
+    else this.sBig(BigInt.asIntN(64, BigInt(value)));
+  }
+
+  private sSafe(value: number): void {
+    let rest = value;
+    while (rest < -64 || rest > 63) {
+      const above = Math.floor(rest / 128);
+      this.u8((rest - above * 128) | 0x80);
+      rest = above;
     }
-    for (;;) {
-      const low = Number(rest & 0x7fn);
+    this.u8(rest & 0x7f);
+  }
+
+  private sBig(value: bigint): void {
+    let rest = value;
+    while (rest < -64n || rest > 63n) {
+      this.u8(Number(rest & 0x7fn) | 0x80);
       rest >>= 7n;
-      if ((rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0)) {
-        this.u8(low);
-        return;
-      }
-      this.u8(low | 0x80);
     }
+    this.u8(Number(rest & 0x7fn));
   }
 
   f64(value: number): void {
     const view = new DataView(new ArrayBuffer(8));
     view.setFloat64(0, value, true);
     for (let index = 0; index < 8; index++) this.u8(view.getUint8(index));
+  }
+
+  /** Bytes `from` to `to` of `source`; mostly few, which a loop is faster for than `set`. */
+  copy(source: Uint8Array, from: number, to: number): void {
+    this.reserve(to - from);
+    for (let index = from; index < to; index++) this.bytes[this.length++] = source[index] ?? 0;
   }
 
   raw(values: ArrayLike<number>): void {

@@ -5,7 +5,7 @@
 
 import test from 'ava';
 import { present } from '../../../lib/base/assert.js';
-import { RegionFrame } from '../../../lib/jit/region-frame.js';
+import { RegionFrame, type FloatCheck } from '../../../lib/jit/region-frame.js';
 import { decode32 } from '../../../lib/riscv/decode.js';
 import { assemble } from '../../support/assembler.js';
 import { COMPILER, Guest, INTERPRETER } from '../../support/program.js';
@@ -76,16 +76,23 @@ for (const [name, body] of Object.entries(BODIES)) {
   });
 }
 
-test('a block asks for the FPU once, and again only for more than it asked for', (t) => {
-  const frame = new RegionFrame(ADDRESSES);
-  const entry = { pc: 0x1000n, decoded: present(decode32(0x00a5_3027), 'fsd') };
-  const asks = (need: 'readable' | 'usable'): boolean => frame.requireFloat(need).length > 0;
-  frame.moveTo({ entry, owed: 0 });
-  t.true(asks('readable'));
-  t.false(asks('readable'));
-  t.true(asks('usable'));
-  t.false(asks('usable'));
-  t.false(asks('readable'), 'what may be written may be read');
-  frame.beginBlock();
-  t.true(asks('readable'));
+const FSD = present(decode32(0x00a5_3027), 'fsd');
+
+test('an instruction asks for the FPU unless as much was asked for before it', (t) => {
+  const asks = (floatCheck: FloatCheck, need: 'readable' | 'usable'): boolean => {
+    const frame = new RegionFrame(FSD, { address: ADDRESSES, counting: true, floatCheck });
+    return frame.requireFloat(need).length > 0;
+  };
+  t.true(asks('nothing', 'readable'));
+  t.false(asks('readable', 'readable'));
+  t.true(asks('readable', 'usable'));
+  t.false(asks('usable', 'usable'));
+  t.false(asks('usable', 'readable'), 'what may be written may be read');
+});
+
+test('what was asked for is known behind the instruction', (t) => {
+  const context = { address: ADDRESSES, counting: true, floatCheck: 'nothing' } as const;
+  const frame = new RegionFrame(FSD, context);
+  frame.requireFloat('readable');
+  t.is(frame.floatCheck, 'readable');
 });

@@ -25,6 +25,8 @@ export interface Body {
   readonly params?: readonly Local[];
   readonly result?: ValueType | null;
   readonly body: readonly Stmt[];
+  /** Locals behind the parameters that are numbered first. */
+  readonly declared?: readonly Local[];
   readonly globals?: readonly (readonly [name: string, type: ValueType])[];
   readonly imports?: Readonly<Record<string, (...args: number[]) => number>>;
 }
@@ -41,7 +43,10 @@ export function build({ params = [], result = null, ...rest }: Body): Built {
   for (const name of Object.keys(rest.imports ?? {})) module.importFunction(importOf(name));
   for (const [name, type] of rest.globals ?? []) module.defineGlobal(name, type);
   const signature = { name: 'run', params: params.map(({ type }) => type), result };
-  module.define(signature, params, rest.body, { exported: true });
+  module.define(signature, params, rest.body, {
+    exported: true,
+    declared: rest.declared ?? [],
+  });
   const bytes = module.finish();
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const env = { memory, ...rest.imports };
