@@ -90,7 +90,7 @@ export function compileRegion(
   const emitter = new RegionEmitter(region, { ...options, locals, budgets, owed });
   const body = emitter.build(structure.nodes);
   const module = new ModuleBuilder(options.memory);
-  for (const callee of emitter.callees) module.importFunction(callee);
+  for (const callee of emitter.callees.values()) module.importFunction(callee);
   module.relayImports();
   const globals = locals.hasFloats ? [FLAGS_GLOBAL] : [];
   for (const name of globals) module.importGlobal(name, 'i32');
@@ -100,7 +100,7 @@ export function compileRegion(
   });
   return {
     bytes: module.finish(),
-    imports: [...[...emitter.callees].map((callee) => callee.name), ...globals],
+    imports: [...emitter.callees.keys(), ...globals],
     minimumBudget: new Map(
       region.entries.map((pc) => [pc, present(budgets.get(pc), 'budget of an entry')]),
     ),
@@ -117,8 +117,8 @@ interface EmitterContext {
 }
 
 class RegionEmitter {
-  /** Functions outside that the code calls. */
-  readonly callees = new Set<FunctionSignature>();
+  /** Functions outside that the code calls, by name. */
+  readonly callees = new Map<string, FunctionSignature>();
   private readonly region: Region;
   private readonly context: EmitterContext;
   /** Number of each block for selectors; entries come first. */
@@ -224,7 +224,7 @@ class RegionEmitter {
       const { instruction, rd } = entry.decoded;
       if (!(instruction.pure && rd === 0)) {
         const found = templates.of(entry.decoded, floatCheck);
-        for (const callee of found.callees) this.callees.add(callee);
+        for (const callee of found.callees) this.callees.set(callee.name, callee);
         statements.push(useInstruction(found, entry, { owed, locals }));
         floatCheck = found.floatCheck;
       }
