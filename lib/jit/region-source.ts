@@ -57,9 +57,20 @@ export class RegionSource {
     return page;
   }
 
-  /** Whether a page is mapped as it was. */
+  /**
+   * Whether a page is mapped as it was. The fetch TLB mostly knows, and is told where it does not:
+   * a switch of address spaces makes every region that comes after it ask.
+   */
   isMapped({ virtualLow, virtualHigh, ramPage }: MappedPage): boolean {
-    return this.hart.rights.peek(() => this.ramPageAt(virtualLow, virtualHigh)) === ramPage;
+    const { code, mmu, rights } = this.hart;
+    const slots = code.slotAt(ramPage, 0);
+    const known = mmu.fetchedFrom(virtualLow, virtualHigh);
+    if (known !== null) return known === slots;
+    return rights.peek(() => {
+      if (this.ramPageAt(virtualLow, virtualHigh) !== ramPage) return false;
+      if (slots >= 0 && rights.read(ramPage)) mmu.fillFetch(virtualLow, virtualHigh, slots);
+      return true;
+    });
   }
 
   /** Places of a page that were executed, and jumped to often. */

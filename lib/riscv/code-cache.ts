@@ -41,6 +41,8 @@ export class CodeCache {
   private readonly slotPageOf: Int32Array;
   private readonly ramPageOf = new Int32Array(CODE_PAGES).fill(-1);
   private used = 0;
+  /** Slot pages below were in use before; those above are zero, as memory is at first. */
+  private touched = 0;
   /** Slot pages that were given back, and by slot page the stores since a fetch. */
   private free: number[] = [];
   private readonly stores = new Uint8Array(CODE_PAGES);
@@ -74,7 +76,11 @@ export class CodeCache {
     this.memory.addFlags(ramPage, PAGE_HAS_CODE);
     const address = this.base + slotPage * CODE_PAGE_BYTES;
     assert(OP_UNDECODED === 0, 'an undecoded slot is zero');
-    clearBytes(new Uint8Array(this.memory.view.buffer, address, SLOT_SPAN));
+    if (slotPage < this.touched) {
+      clearBytes(new Uint8Array(this.memory.view.buffer, address, SLOT_SPAN));
+    } else {
+      this.touched = slotPage + 1;
+    }
     this.memory.view.setUint32(address + SLOT_SPAN, OP_PAGE_END, true);
     return { address, fresh: true };
   }

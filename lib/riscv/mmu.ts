@@ -145,6 +145,11 @@ export class Mmu {
     this.cache.fillWrite(this.context, at, delta, index);
   }
 
+  /** Address of the slots that code at a virtual page is fetched from; null if not remembered. */
+  fetchedFrom(low: number, high: number): number | null {
+    return this.cache.fetchedFrom(this.low('privilege'), { low, high });
+  }
+
   fillFetch(low: number, high: number, slots: number): void {
     this.cache.fillFetch(this.low('privilege'), { low, high }, slots);
   }

@@ -146,6 +146,15 @@ export class TranslationCache {
     this.fill(space, this.fetchContext(privilege) + index, at, slots);
   }
 
+  /** What `fillFetch` said of a virtual page; null if it is not remembered. */
+  fetchedFrom(privilege: number, at: VirtualAddress): number | null {
+    const index = ((at.low >>> 12) & (FETCH_ENTRIES - 1)) << 4;
+    const word = (this.fetchContext(privilege) + index) >>> 2;
+    const { words } = this;
+    if (words[word] !== (at.low & ~0xfff) || words[word + 1] !== at.high) return null;
+    return words[word + 2] ?? 0;
+  }
+
   /** Forgets everything. */
   forget(): void {
     for (const space of this.all) this.forgetSpace(space);

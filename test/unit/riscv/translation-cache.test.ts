@@ -170,3 +170,17 @@ test('whatever is found was filled and not forgotten since (random operations)',
   }
   t.true(found > 2_000, `${found} found`);
 });
+
+test('where code is fetched from is known in its space and privilege until it is forgotten', (t) => {
+  const { cache } = new Bench();
+  cache.select(1, 0);
+  cache.fillFetch(0, at(9), 0x100);
+  t.is(cache.fetchedFrom(0, at(9)), 0x100);
+  t.is(cache.fetchedFrom(1, at(9)), null);
+  t.is(cache.fetchedFrom(0, at(9 + TLB_ENTRIES)), null);
+  cache.select(2, 0);
+  t.is(cache.fetchedFrom(0, at(9)), null);
+  cache.select(1, 0);
+  cache.forgetPage(at(9));
+  t.is(cache.fetchedFrom(0, at(9)), null);
+});
