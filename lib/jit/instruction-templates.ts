@@ -14,6 +14,7 @@ import { emitTemplate } from '../wasm/template.js';
 import type { Decoded } from '../riscv/decode.js';
 import { FLAGS_GLOBAL } from '../riscv/float/format.js';
 import type { FrameAddresses } from '../riscv/semantics/access-frame.js';
+import { isMemoryAccess } from '../riscv/disassemble.js';
 import { INSTRUCTIONS, type Instruction } from '../riscv/table/index.js';
 import { nativeFloat } from './float-path.js';
 import { REGISTER_HOLES, RegionBinding, RegionFrame, type FloatCheck } from './region-frame.js';
@@ -75,6 +76,11 @@ export class InstructionTemplates {
   }
 }
 
+/** Whether a region may leave the instruction to the interpreter for what it accesses. */
+export function mayBeLeftUndone(instruction: Instruction): boolean {
+  return isMemoryAccess(instruction) || instruction.extension === 'A';
+}
+
 /** Everything of an instruction that `RegionFrame` and `nativeFloat` look at, as a number. */
 function shapeOf(decoded: Decoded, floatCheck: FloatCheck): number {
   const { instruction, rd, rs1, rs2, rm, imm } = decoded;
@@ -90,15 +96,18 @@ function shapeOf(decoded: Decoded, floatCheck: FloatCheck): number {
 
 const isZero = (file: 'x' | 'f' | '-', number: number): boolean => file === 'x' && number === 0;
 
-/** The instruction's code; `owed` are the steps before it that the budget was not lowered by. */
+/**
+ * The instruction's code. `owed` are the steps before it that the budget was not lowered by,
+ * `undone` what the region returns if it leaves the instruction to the interpreter.
+ */
 export function useInstruction(
   { template }: InstructionTemplate,
   { pc, decoded }: RegionInstruction,
-  at: { readonly owed: number; readonly locals: RegionLocals },
+  at: { readonly owed: number; readonly undone: number; readonly locals: RegionLocals },
 ): Stmt {
   const { instruction, rd, rs1, rs2, rs3, imm, bytes } = decoded;
   const { files, format } = instruction;
-  const { locals, owed } = at;
+  const { locals, owed, undone } = at;
   const place = BigInt.asIntN(64, pc);
   return useTemplate(template, [
     locals.index(files.rs1, rs1),
@@ -108,7 +117,7 @@ export function useInstruction(
     imm,
     ...places(place, bytes),
     owed,
-    owed + 1,
+    undone,
   ]);
 }
 

@@ -26,6 +26,7 @@ import {
 import { RegionPages, type MappedPage } from './region-pages.js';
 import { RegionSource } from './region-source.js';
 import { discoverRegion, type Region } from './region.js';
+import { mayBeLeftUndone } from './instruction-templates.js';
 import { hasLoopsToRepeat } from './unroll.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
@@ -99,16 +100,34 @@ export class RegionCache implements RegionCompiler, RegionControl {
     const { view } = this.hart.memory;
     if ((view.getUint8(slot) & 0xff) === OP_COMPILED) return;
     this.timed(() => {
+      const start = this.startFor(this.pc());
+      if (start === null) return;
       const pages: MappedPage[] = [];
-      const region = this.discover(this.pc(), pages);
+      const region = this.discover(start, pages);
       if (region !== null && this.makeRoom(region, pages)) this.install(region, pages, false);
     });
+  }
+
+  /**
+   * Where a region for a hot place begins. One that leaves an access to the interpreter again and
+   * again is to be entered behind it; null if it is already.
+   */
+  private startFor(pc: bigint): bigint | null {
+    const page = this.source.pageOf(pc, []);
+    if (page === null || this.pages.at(page.ramPage, halfwordOf(pc)) === null) return pc;
+    const decoded = this.source.decode(pc, []);
+    if (decoded === null || !mayBeLeftUndone(decoded.instruction)) return pc;
+    const next = BigInt.asUintN(64, pc + BigInt(decoded.bytes));
+    if (next >> 12n !== pc >> 12n) return pc;
+    const { code, memory } = this.hart;
+    const slot = code.slotAt(page.ramPage, halfwordOf(next));
+    return slot >= 0 && memory.view.getUint8(slot) === OP_COMPILED ? null : next;
   }
 
   sample(): void {
     const pc = this.pc();
     const page = this.source.pageOf(pc, []);
-    const live = page === null ? null : this.pages.at(page.ramPage, Number(pc & 0xfffn) >> 1);
+    const live = page === null ? null : this.pages.at(page.ramPage, halfwordOf(pc));
     if (live === null || ++live.samples !== SAMPLES_TO_REPEAT) return;
     if (!live.pages.every((mapped) => this.source.isMapped(mapped))) return;
     this.timed(() => {
@@ -258,7 +277,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
   /** A number for the entry at `pc` and its slot; null if another region is entered there. */
   private placeEntry(pc: bigint, pages: readonly MappedPage[]): EntryPlace | null {
     const page = this.source.pageOf(pc, [...pages]);
-    return page === null ? null : this.entries.claim(page.ramPage, Number(pc & 0xfffn) / 2);
+    return page === null ? null : this.entries.claim(page.ramPage, halfwordOf(pc));
   }
 
   private drop(region: LiveRegion): void {
@@ -275,3 +294,6 @@ export class RegionCache implements RegionCompiler, RegionControl {
     this.statistics.dropped++;
   }
 }
+
+/** Number of a place among the 2048 halfwords of its page. */
+const halfwordOf = (pc: bigint): number => Number(pc & 0xfffn) >> 1;

@@ -6,7 +6,6 @@
 import { present } from '../base/assert.js';
 import {
   br,
-  call,
   drop,
   hole,
   local,
@@ -14,25 +13,16 @@ import {
   unlikely,
   type Binding,
   type Expr,
-  type FunctionSignature,
   type Local,
   type Stmt,
 } from '../wasm/ir.js';
 import { f64, i32, i64 } from '../wasm/ops.js';
 import { MAILBOX } from '../riscv/derived.js';
-import { hartOffset } from '../riscv/hart-state.js';
 import type { Decoded } from '../riscv/decode.js';
-import { ZERO, type AccessFrame, type FrameAddresses } from '../riscv/semantics/access-frame.js';
+import type { AccessFrame, FrameAddresses } from '../riscv/semantics/access-frame.js';
 import { atomicEffect } from '../riscv/semantics/atomic-effects.js';
 import { loadEffect, storeEffect, zeroBlockEffect } from '../riscv/semantics/memory-effects.js';
 import { EXIT, LOCALS } from './region-locals.js';
-
-/** What a region returns. */
-export const REGION_RELOAD = 0;
-/** The hart must look at interrupts, context or devices. */
-export const REGION_RECHECK = 1;
-/** The instruction at pc is one for the interpreter. */
-export const REGION_BYPASS = 2;
 
 /** Numbers of the holes: what differs between uses of one template. */
 export const HOLE = {
@@ -45,9 +35,10 @@ export const HOLE = {
   imm: 4,
   pc: 5,
   next: 6,
-  /** Steps before the instruction that the budget was not lowered by, and with it; i32. */
+  /** Steps before the instruction that the budget was not lowered by; i32. */
   owed: 7,
-  owedAfter: 8,
+  /** Result of the region if it leaves the instruction to the interpreter; i32. */
+  undone: 8,
 } as const;
 
 type Source = 'rs1' | 'rs2' | 'rs3';
@@ -80,7 +71,8 @@ export class RegionFrame implements AccessFrame {
   readonly entry = LOCALS.entry;
   readonly host = LOCALS.host;
   readonly value = LOCALS.value;
-  readonly status = LOCALS.status;
+  /** What the TLB does not answer is for the interpreter; see docs/decisions/0020. */
+  readonly slow = null;
   /** What was looked at before the instruction, and then what was with it. */
   floatCheck: FloatCheck;
   private readonly counting: boolean;
@@ -100,56 +92,18 @@ export class RegionFrame implements AccessFrame {
     this.floatCheck = context.floatCheck;
   }
 
-  synchronise(): readonly Stmt[] {
-    const { budget } = LOCALS;
-    const left = this.counting ? i32.sub(budget, hole('i32', HOLE.owed)) : budget;
-    return [this.storePc(HOLE.pc), i32.store(ZERO, left, this.mailbox('budgetLeft'))];
-  }
-
-  /** The trap is the step. If it is none, the instruction was not begun, and the hart looks. */
-  onTrap(): readonly Stmt[] {
-    const restart = i32.load(ZERO, this.mailbox('restart'));
+  leaveUndone(): readonly Stmt[] {
+    const { budget, target, result } = LOCALS;
     return [
-      ...this.settle(i32.sub(hole('i32', HOLE.owedAfter), restart)),
-      set(LOCALS.result, restart),
+      ...(this.counting ? [set(budget, i32.sub(budget, hole('i32', HOLE.owed)))] : []),
+      set(target, hole('i64', HOLE.pc)),
+      set(result, hole('i32', HOLE.undone)),
       br(EXIT),
     ];
-  }
-
-  onLeave(): readonly Stmt[] {
-    return [
-      ...this.settle(hole('i32', HOLE.owedAfter)),
-      this.storePc(HOLE.next),
-      set(LOCALS.result, i32.const(REGION_RECHECK)),
-      br(EXIT),
-    ];
-  }
-
-  /** Leaves before the instruction, for the interpreter to execute it. */
-  private bypass(): readonly Stmt[] {
-    return [
-      ...this.settle(hole('i32', HOLE.owed)),
-      this.storePc(HOLE.pc),
-      set(LOCALS.result, i32.const(REGION_BYPASS)),
-      br(EXIT),
-    ];
-  }
-
-  slowCall(target: FunctionSignature, args: readonly Expr[]): Stmt {
-    return set(this.status, call('i32', target, args));
   }
 
   mailbox(field: keyof typeof MAILBOX): number {
     return this.address.mailbox + MAILBOX[field];
-  }
-
-  private storePc(place: number): Stmt {
-    return i64.store(ZERO, hole('i64', place), this.address.hart + hartOffset('pc'));
-  }
-
-  /** Lowers the budget by steps that were done. */
-  private settle(steps: Expr<'i32'>): readonly Stmt[] {
-    return this.counting ? [set(LOCALS.budget, i32.sub(LOCALS.budget, steps))] : [];
   }
 
   /** x0 reads as zero. */
@@ -176,7 +130,7 @@ export class RegionFrame implements AccessFrame {
     if (this.floatCheck === 'usable' || this.floatCheck === need) return [];
     this.floatCheck = need;
     const holds = need === 'usable' ? LOCALS.floatUsable : LOCALS.floatReadable;
-    return [unlikely(i32.eqz(holds), this.bypass())];
+    return [unlikely(i32.eqz(holds), this.leaveUndone())];
   }
 }
 

@@ -26,12 +26,12 @@ const BASE = {
   /** Steps that are left, less those that the code is owed. */
   budget: local('i32'),
   dataContext: local('i32'),
+  /** Where control goes on; pc, once the region is left. */
   target: local('i64'),
   virtual: local('i64'),
   entry: local('i32'),
   host: local('i32'),
   value: local('i64'),
-  status: local('i32'),
   /** Result of the function. */
   result: local('i32'),
 } as const;
@@ -154,12 +154,13 @@ export class RegionLocals {
     ];
   }
 
-  /** Stores what was written, and the budget. */
+  /** Stores what was written, pc and the budget. */
   epilogue(): readonly Stmt[] {
     return [
       ...this.registers.flatMap(({ variable, offset, isWritten }) =>
         isWritten ? [storeLocal(variable, offset)] : [],
       ),
+      i64.store(ZERO, LOCALS.target, this.address.hart + hartOffset('pc')),
       i32.store(ZERO, LOCALS.budget, this.address.mailbox + MAILBOX.budgetLeft),
     ];
   }

@@ -36,9 +36,7 @@ import { i32, i64 } from '../wasm/ops.js';
 import { FLAGS_GLOBAL } from '../riscv/float/format.js';
 import type { Decoded } from '../riscv/decode.js';
 import { JUMP } from '../riscv/derived.js';
-import { jumpOffset } from '../riscv/interpreter/compiled-entry.js';
-import { hartOffset } from '../riscv/hart-state.js';
-import { ZERO } from '../riscv/semantics/access-frame.js';
+import { REGION_BYPASS, REGION_RELOAD, jumpOffset } from '../riscv/interpreter/compiled-entry.js';
 import type { Block, Region } from './region.js';
 import { useInstruction, type InstructionTemplates } from './instruction-templates.js';
 import type { FloatCheck } from './region-frame.js';
@@ -125,10 +123,12 @@ class RegionEmitter {
   private readonly numbers = new Map<bigint, number>();
   private readonly targets = new Map<bigint, Target>();
   private readonly indirect = label();
+  private readonly entries: ReadonlySet<bigint>;
 
   constructor(region: Region, context: EmitterContext) {
     this.region = region;
     this.context = context;
+    this.entries = new Set(region.entries);
     for (const pc of [...region.entries, ...region.blocks.keys()]) {
       if (!this.numbers.has(pc)) this.numbers.set(pc, this.numbers.size);
     }
@@ -220,12 +220,13 @@ class RegionEmitter {
     const statements: Stmt[] = this.check(blockOfCode.pc);
     let owed = this.owedAt(blockOfCode.pc);
     let floatCheck: FloatCheck = 'nothing';
-    for (const entry of blockOfCode.instructions) {
+    for (const [index, entry] of blockOfCode.instructions.entries()) {
       const { instruction, rd } = entry.decoded;
       if (!(instruction.pure && rd === 0)) {
         const found = templates.of(entry.decoded, floatCheck);
         for (const callee of found.callees) this.callees.set(callee.name, callee);
-        statements.push(useInstruction(found, entry, { owed, locals }));
+        const undone = index === 0 && this.entries.has(entry.pc) ? REGION_BYPASS : REGION_RELOAD;
+        statements.push(useInstruction(found, entry, { owed, undone, locals }));
         floatCheck = found.floatCheck;
       }
       owed++;
@@ -243,11 +244,7 @@ class RegionEmitter {
     const needed = this.context.budgets.get(pc);
     if (needed === undefined || !this.context.templates.counting) return [];
     const isShort = i32.ltS(LOCALS.budget, i32.const(needed));
-    return [unlikely(isShort, [this.storePc(i64.const(pc)), br(EXIT)])];
-  }
-
-  private storePc(pc: Expr<'i64'>): Stmt {
-    return i64.store(ZERO, pc, this.context.templates.address.hart + hartOffset('pc'));
+    return [unlikely(isShort, leaveFor(pc))];
   }
 
   /** Lowers the budget by steps that were done. */
@@ -277,7 +274,7 @@ class RegionEmitter {
   /** Control to the block at `pc`, or out of the region, with so many steps owed. */
   private goTo(pc: bigint, owed: number): readonly Stmt[] {
     if (!this.region.blocks.has(pc)) {
-      return [...this.settle(owed), this.storePc(i64.const(pc)), br(EXIT)];
+      return [...this.settle(owed), ...leaveFor(pc)];
     }
     const target = present(this.targets.get(pc), 'target of a branch');
     const choose = target.shared ? [set(LOCALS.selector, i32.const(this.numberOf(pc)))] : [];
@@ -305,10 +302,12 @@ class RegionEmitter {
     return [
       set(entry, jumpOffset(target)),
       when(hit, [set(selector, i32.load(entry, jumpCache + JUMP.selector)), br(top)]),
-      this.storePc(target),
     ];
   }
 }
+
+/** The region is left, and control goes on at `pc`. */
+const leaveFor = (pc: bigint): Stmt[] => [set(LOCALS.target, i64.const(pc)), br(EXIT)];
 
 function conditionOf({ instruction }: Decoded): Expr<'i32'> {
   for (const stmt of instruction.semantics) {

@@ -15,7 +15,6 @@ import {
   label,
   local,
   loop,
-  ret,
   set,
   unlikely,
   when,
@@ -36,12 +35,13 @@ import {
 } from '../derived.js';
 import { hartOffset } from '../hart-state.js';
 import { IMPORTS, ZERO } from '../semantics/access-frame.js';
-import { EXIT_RECHECK, type Frame } from './frame.js';
+import type { Frame } from './frame.js';
 import { OP_PAGE_END } from './slots.js';
 
-/** What a region returns; see `lib/jit/region-frame.ts`. */
-const REGION_RECHECK = 1;
-const REGION_BYPASS = 2;
+/** What a region returns: control goes on at pc. */
+export const REGION_RELOAD = 0;
+/** The same, but the instruction at pc is one for the interpreter, although it is an entry. */
+export const REGION_BYPASS = 1;
 
 const REGION: FunctionSignature = { name: 'region', params: ['i32'], result: 'i32' };
 
@@ -134,10 +134,6 @@ function enterRegion(frame: Frame, place: Local<'i32'>): readonly Stmt[] {
           ),
         ),
       ]),
-    ]),
-    unlikely(i32.eq(frame.status, i32.const(REGION_RECHECK)), [
-      frame.saveFlags(),
-      ret(i32.const(EXIT_RECHECK)),
     ]),
     set(frame.bypass, i32.eq(frame.status, i32.const(REGION_BYPASS))),
     br(frame.reload),

@@ -3,6 +3,7 @@
  * that its parts share.
  */
 
+import { unreachable } from '../../base/assert.js';
 import {
   br,
   call,
@@ -17,7 +18,12 @@ import {
 import { i32, i64 } from '../../wasm/ops.js';
 import { hartOffset } from '../hart-state.js';
 import { MAILBOX, SLOT_BYTES } from '../derived.js';
-import { ZERO, type AccessFrame, type FrameAddresses } from '../semantics/access-frame.js';
+import {
+  ZERO,
+  type AccessFrame,
+  type FrameAddresses,
+  type SlowFrame,
+} from '../semantics/access-frame.js';
 
 /** Why `run` returned. */
 export const EXIT_BUDGET = 0;
@@ -25,7 +31,7 @@ export const EXIT_BUDGET = 0;
 export const EXIT_RECHECK = 1;
 
 /** One instance per generated interpreter. */
-export class Frame implements AccessFrame {
+export class Frame implements AccessFrame, SlowFrame {
   readonly address: FrameAddresses;
   readonly budget = local('i32');
   /** Address of the slot being executed. */
@@ -128,6 +134,15 @@ export class Frame implements AccessFrame {
       name: 'fflags',
       value: i32.and(this.fcsr(), i32.const(31)),
     };
+  }
+
+  /** The interpreter carries out everything. */
+  get slow(): SlowFrame {
+    return this;
+  }
+
+  leaveUndone(): readonly Stmt[] {
+    return unreachable(this as never);
   }
 
   onTrap(): readonly Stmt[] {

@@ -85,8 +85,17 @@ export interface AccessFrame {
   readonly entry: Local<'i32'>;
   readonly host: Local<'i32'>;
   readonly value: Local<'i64'>;
-  readonly status: Local<'i32'>;
+  /** How the tier carries out what the TLB does not answer; null if it leaves that to another. */
+  readonly slow: SlowFrame | null;
+  /** Leaves the instruction before it has changed anything; only where `slow` is null. */
+  leaveUndone(): readonly Stmt[];
+  /** Host address of a field of the mailbox. */
+  mailbox(field: keyof typeof MAILBOX): number;
+}
 
+/** The tier's side of a slow operation. */
+export interface SlowFrame {
+  readonly status: Local<'i32'>;
   /** Makes pc and the budget visible to the hart; before every slow operation. */
   synchronise(): readonly Stmt[];
   /** Leaves the instruction, which took a trap. */
@@ -95,6 +104,4 @@ export interface AccessFrame {
   onLeave(): readonly Stmt[];
   /** status = target(args) */
   slowCall(target: FunctionSignature, args: readonly Expr[]): Stmt;
-  /** Host address of a field of the mailbox. */
-  mailbox(field: keyof typeof MAILBOX): number;
 }

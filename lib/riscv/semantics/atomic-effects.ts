@@ -8,7 +8,13 @@ import { call, set, unlikely, when, type Expr, type Stmt } from '../../wasm/ir.j
 import { i32, i64 } from '../../wasm/ops.js';
 import { TLB_WRITE_OFFSET } from '../derived.js';
 import { hartOffset } from '../hart-state.js';
-import { IMPORTS, ZERO, type AccessFrame, type RegisterFile } from './access-frame.js';
+import {
+  IMPORTS,
+  ZERO,
+  type AccessFrame,
+  type RegisterFile,
+  type SlowFrame,
+} from './access-frame.js';
 import { highHalf, hostAddress, lowHalf, tlbEntry, tlbHit } from './memory-effects.js';
 
 type I64 = Expr<'i64'>;
@@ -44,7 +50,28 @@ const write = (frame: AccessFrame, bytes: number, value: I64): Stmt =>
 /** Sets `host`, and `status` to 1 if something was dropped for the store that follows. */
 function findHost(frame: AccessFrame, access: AtomicAccess, writes: boolean): readonly Stmt[] {
   const half = writes ? TLB_WRITE_OFFSET : 0;
-  const { virtual, entry, host } = frame;
+  const { virtual, entry, host, slow } = frame;
+  const isHit = tlbHit(entry, virtual, { half, bytes: access.bytes });
+  const found = [set(host, hostAddress(entry, virtual, half))];
+  return [
+    set(virtual, access.address),
+    set(entry, tlbEntry(frame.dataContext, virtual)),
+    ...clearStatus(frame),
+    when(
+      isHit,
+      found,
+      slow === null ? frame.leaveUndone() : ask(frame, slow, { access, writes }),
+      'likely',
+    ),
+  ];
+}
+
+function ask(
+  frame: AccessFrame,
+  slow: SlowFrame,
+  { access, writes }: { readonly access: AtomicAccess; readonly writes: boolean },
+): readonly Stmt[] {
+  const { virtual, host } = frame;
   const args = [
     lowHalf(virtual),
     highHalf(virtual),
@@ -52,27 +79,20 @@ function findHost(frame: AccessFrame, access: AtomicAccess, writes: boolean): re
     i32.const(writes ? 1 : 0),
   ];
   return [
-    set(virtual, access.address),
-    set(entry, tlbEntry(frame.dataContext, virtual)),
-    set(frame.status, ZERO),
-    when(
-      tlbHit(entry, virtual, { half, bytes: access.bytes }),
-      [set(host, hostAddress(entry, virtual, half))],
-      [
-        ...frame.synchronise(),
-        set(host, call('i32', IMPORTS.atomicAddress, args)),
-        when(i32.eqz(host), frame.onTrap()),
-        set(frame.status, i32.load(ZERO, frame.mailbox('special'))),
-      ],
-      'likely',
-    ),
+    ...slow.synchronise(),
+    set(host, call('i32', IMPORTS.atomicAddress, args)),
+    when(i32.eqz(host), slow.onTrap()),
+    set(slow.status, i32.load(ZERO, frame.mailbox('special'))),
   ];
 }
 
+/** Where slow operations are left to another tier, there is nothing to note. */
+const clearStatus = ({ slow }: AccessFrame): readonly Stmt[] =>
+  slow === null ? [] : [set(slow.status, ZERO)];
+
 /** Behind a store that made the hart drop something: running code may be part of it. */
-function afterStore(frame: AccessFrame): Stmt {
-  return unlikely(frame.status, frame.onLeave());
-}
+const afterStore = ({ slow }: AccessFrame): readonly Stmt[] =>
+  slow === null ? [] : [unlikely(slow.status, slow.onLeave())];
 
 const reservation = (frame: AccessFrame): number => frame.address.hart + hartOffset('reservation');
 const reservedValue = (frame: AccessFrame): number =>
@@ -106,19 +126,19 @@ function storeConditional(
   );
   return [
     set(frame.target, i64.const(1n)),
-    set(frame.status, ZERO),
+    ...clearStatus(frame),
     // Without a reservation memory is not looked at, but a misaligned address still faults.
     unlessNone(frame, access, [
       ...findHost(frame, access, true),
       when(
         holds,
         [write(frame, access.bytes, access.value), set(frame.target, i64.const(0n))],
-        [set(frame.status, ZERO)],
+        clearStatus(frame),
       ),
       i64.store(ZERO, i64.const(0n), reservation(frame)),
     ]),
     ...registers.assign('rd', frame.target),
-    afterStore(frame),
+    ...afterStore(frame),
   ];
 }
 
@@ -138,6 +158,6 @@ function memoryOperation(
     set(frame.value, read(frame, access.bytes)),
     write(frame, access.bytes, access.value),
     ...registers.assign('rd', frame.value),
-    afterStore(frame),
+    ...afterStore(frame),
   ];
 }

@@ -25,6 +25,7 @@ import {
   ZERO,
   type AccessFrame,
   type RegisterFile,
+  type SlowFrame,
 } from './access-frame.js';
 
 type I64 = Expr<'i64'>;
@@ -92,27 +93,32 @@ export function loadEffect(
 ): readonly Stmt[] {
   const shape = SHAPES[access.kind];
   if (shape === undefined) throw new Error(`interpreter: unknown load ${access.kind}`);
-  const { virtual, entry, value, status } = frame;
-  const slow = [
-    ...frame.synchronise(),
-    frame.slowCall(SLOW_LOAD, [virtual, frame.dataContext, i32.const(shape.bytes)]),
-    when(i32.eq(status, i32.const(STATUS_TRAP)), frame.onTrap()),
-    set(value, shape.extend(i64.load(ZERO, frame.mailbox('value')))),
-    when(i32.eq(status, i32.const(STATUS_LEAVE)), [
-      ...registers.assign(shape.destination, value),
-      ...frame.onLeave(),
-    ]),
-  ];
+  const { virtual, entry, value } = frame;
   return [
     set(virtual, access.address),
     set(entry, tlbEntry(frame.dataContext, virtual)),
     when(
       tlbHit(entry, virtual, { half: 0, bytes: shape.bytes }),
       [set(value, shape.fast(hostAddress(entry, virtual, 0)))],
-      slow,
+      slowLoad(frame, registers, shape),
       'likely',
     ),
     ...registers.assign(shape.destination, value),
+  ];
+}
+
+function slowLoad(frame: AccessFrame, registers: RegisterFile, shape: LoadShape): readonly Stmt[] {
+  const { slow, virtual, value } = frame;
+  if (slow === null) return frame.leaveUndone();
+  return [
+    ...slow.synchronise(),
+    slow.slowCall(SLOW_LOAD, [virtual, frame.dataContext, i32.const(shape.bytes)]),
+    when(i32.eq(slow.status, i32.const(STATUS_TRAP)), slow.onTrap()),
+    set(value, shape.extend(i64.load(ZERO, frame.mailbox('value')))),
+    when(i32.eq(slow.status, i32.const(STATUS_LEAVE)), [
+      ...registers.assign(shape.destination, value),
+      ...slow.onLeave(),
+    ]),
   ];
 }
 
@@ -133,26 +139,38 @@ export function storeEffect(
   frame: AccessFrame,
   access: { readonly bytes: number; readonly address: I64; readonly value: I64 },
 ): readonly Stmt[] {
-  const { virtual, entry, status } = frame;
-  const slow = [
-    i64.store(ZERO, access.value, frame.mailbox('value')),
-    ...frame.synchronise(),
-    frame.slowCall(SLOW_STORE, [virtual, frame.dataContext, i32.const(access.bytes)]),
-    when(status, [
-      when(i32.eq(status, i32.const(STATUS_TRAP)), frame.onTrap()),
-      ...frame.onLeave(),
-    ]),
-  ];
+  const { virtual, entry } = frame;
   return [
     set(virtual, access.address),
     set(entry, tlbEntry(frame.dataContext, virtual)),
     when(
       tlbHit(entry, virtual, { half: TLB_WRITE_OFFSET, bytes: access.bytes }),
       [storeBytes(access.bytes, hostAddress(entry, virtual, TLB_WRITE_OFFSET), access.value)],
-      slow,
+      slowStore(frame, access),
       'likely',
     ),
   ];
+}
+
+function slowStore(
+  frame: AccessFrame,
+  access: { readonly bytes: number; readonly value: I64 },
+): readonly Stmt[] {
+  const { slow } = frame;
+  if (slow === null) return frame.leaveUndone();
+  const args = [frame.virtual, frame.dataContext, i32.const(access.bytes)];
+  return [
+    i64.store(ZERO, access.value, frame.mailbox('value')),
+    ...slow.synchronise(),
+    slow.slowCall(SLOW_STORE, args),
+    ...afterWrite(slow),
+  ];
+}
+
+/** Behind a slow operation that wrote. */
+function afterWrite(slow: SlowFrame): readonly Stmt[] {
+  const isTrap = i32.eq(slow.status, i32.const(STATUS_TRAP));
+  return [when(slow.status, [when(isTrap, slow.onTrap()), ...slow.onLeave()])];
 }
 
 /** cbo.zero clears the 64-byte block that holds the address (CMO specification, cbo.zero). */
@@ -166,17 +184,20 @@ export function zeroBlockEffect(frame: AccessFrame, address: I64): readonly Stmt
     when(
       i32.and(hit, i32.load(ZERO, frame.mailbox('cboAllowed'))),
       [set(host, hostAddress(entry, virtual, TLB_WRITE_OFFSET)), ...clear],
-      [
-        ...frame.synchronise(),
-        // The fault address is that of the operand, not of the block.
-        frame.slowCall(IMPORTS.zeroBlock, [lowHalf(address), highHalf(address)]),
-        when(frame.status, [
-          when(i32.eq(frame.status, i32.const(STATUS_TRAP)), frame.onTrap()),
-          ...frame.onLeave(),
-        ]),
-      ],
+      slowZeroBlock(frame, address),
       'likely',
     ),
+  ];
+}
+
+function slowZeroBlock(frame: AccessFrame, address: I64): readonly Stmt[] {
+  const { slow } = frame;
+  if (slow === null) return frame.leaveUndone();
+  return [
+    ...slow.synchronise(),
+    // The fault address is that of the operand, not of the block.
+    slow.slowCall(IMPORTS.zeroBlock, [lowHalf(address), highHalf(address)]),
+    ...afterWrite(slow),
   ];
 }
 

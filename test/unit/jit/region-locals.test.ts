@@ -20,11 +20,11 @@ const F = (number: number): number => ADDRESSES.hart + F_OFFSET + number * 8;
 
 const localsOf = (source: string): RegionLocals => new RegionLocals(regionOf(source), ADDRESSES);
 
-/** Addresses in the hart's block that statements store to. */
+/** Addresses of registers that statements store to. */
 const storedTo = (statements: readonly Stmt[]): number[] =>
   statements
     .flatMap((stmt) => (stmt.kind === 'store' ? [stmt.offset] : []))
-    .filter((offset) => offset < ADDRESSES.mailbox)
+    .filter((offset) => offset >= X(0) && offset < F(32))
     .sort((a, b) => a - b);
 
 for (const [name, source, registers] of [
