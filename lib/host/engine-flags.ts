@@ -17,11 +17,12 @@ const RELAXED_SIMD = '--experimental-wasm-relaxed-simd';
 const NO_STACK_CHECKS = '--no-wasm-stack-checks';
 
 /**
- * Bytes that a function executes, as V8 estimates them, before it is optimised: about ten times
- * its default. Many regions of a boot run often for a while and then no more, and optimising all of
- * them takes processor time from the harts.
+ * Bytes that a function executes, as V8 estimates them, before it is optimised: fifty times its
+ * default. A call counts as the whole function, so that a region of some ten kilobytes is optimised
+ * after several thousand calls. Many regions of a boot run often for a while and then no more, and
+ * optimising all of them takes processor time from the harts.
  */
-const TIERING_BUDGET = '--wasm-tiering-budget=20000000';
+const TIERING_BUDGET = '--wasm-tiering-budget=100000000';
 
 /** V8 reads them when a module is compiled, in any thread: called before workers are started. */
 export function setEngineFlags(): void {

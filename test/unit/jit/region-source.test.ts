@@ -48,3 +48,36 @@ test('a compiler is made for every hart that has one', (t) => {
   t.is(made.length, 1);
   t.true(made[0] instanceof RegionCache);
 });
+
+test('what was never executed is no part of a region, until it is', (t) => {
+  const source = `
+  li s1,1000
+again:
+  addi a0,a0,3
+  beqz s2,common
+rare:
+  addi a1,a1,1
+common:
+  addi s1,s1,-1
+  bnez s1,again
+  li s1,1000
+  li s2,1
+  j again`;
+  const program = assemble(source);
+  const rare = program.address('rare');
+  const holdsRare: boolean[] = [];
+  const guest = new Guest(
+    { engine: 'compiler', hotAfter: 64 },
+    {
+      ...UNOBSERVED,
+      compiled: ({ region }) => {
+        const code = [...region.blocks.values()].flatMap((block) => block.instructions);
+        holdsRare.push(code.some(({ pc }) => pc === rare));
+      },
+    },
+  ).program(program);
+  guest.run(4_000);
+  t.deepEqual(holdsRare, [false]);
+  guest.run(20_000);
+  t.is(holdsRare.at(-1), true);
+});
