@@ -43,6 +43,7 @@ import {
   type WorkerStart,
 } from './hart-messages.js';
 import { RISCV_MACHINE, takeWorker } from './prepared-worker.js';
+import { shareImages } from './shared-images.js';
 import type { FlushMode } from './log-store/writer.js';
 import { readEngineFigures, readProgress } from './progress-reporter.js';
 import { firstReport } from './hart-host-start.js';
@@ -112,7 +113,7 @@ export class HartHost {
     Atomics.store(control.words, CONTROL.throttlePermille, 1000);
     const start: WorkerStart = {
       config: options.config,
-      images: options.images,
+      images: shareImages(options.images),
       engine: options.engine ?? DEFAULT_ENGINE,
       disks: options.disks ?? [],
       machineFactory: options.machineFactory ?? RISCV_MACHINE,

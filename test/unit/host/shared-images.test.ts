@@ -1,0 +1,43 @@
+/**
+ * Goal: a worker sees the images of a machine byte for byte, and without a copy of its own.
+ */
+
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import test from 'ava';
+import { shareImages } from '../../../lib/host/shared-images.js';
+import type { MachineImages } from '../../../lib/machine/config.js';
+
+const IMAGES: MachineImages = {
+  bios: Uint8Array.from([1, 2, 3]),
+  kernel: Uint8Array.from({ length: 5000 }, (_, index) => index & 0xff),
+  initrd: null,
+};
+
+test('shared images have the same bytes, and what is missing stays so', (t) => {
+  const { bios, kernel, initrd } = shareImages(IMAGES);
+  t.deepEqual([...(bios ?? [])], [...(IMAGES.bios ?? [])]);
+  t.deepEqual([...(kernel ?? [])], [...(IMAGES.kernel ?? [])]);
+  t.is(initrd, null);
+});
+
+test('a part of a larger buffer is shared alone', (t) => {
+  const whole = Uint8Array.from({ length: 64 }, (_, index) => index);
+  const { kernel } = shareImages({ ...IMAGES, kernel: whole.subarray(16, 32) });
+  t.is(kernel?.buffer.byteLength, 16);
+  t.is(kernel?.[0], 16);
+});
+
+test('a message carries the memory itself', (t) => {
+  const images = shareImages(IMAGES);
+  const { port1, port2 } = new MessageChannel();
+  port1.postMessage(images);
+  const received = receiveMessageOnPort(port2)?.message as MachineImages;
+  port1.close();
+  if (images.kernel !== null) images.kernel[7] = 99;
+  t.is(received.kernel?.[7], 99);
+});
+
+test('what is shared already is not copied again', (t) => {
+  const images = shareImages(IMAGES);
+  t.is(shareImages(images).kernel, images.kernel);
+});
