@@ -9,9 +9,17 @@ export class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 
-/** `message` says what was expected, with the numbers. */
-export function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new AssertionError(message);
+/**
+ * `message` says what was expected, with the numbers. In hot code a number is given as `detail`,
+ * which becomes text only where the assertion fails.
+ */
+export function assert(
+  condition: boolean,
+  message: string,
+  detail?: number | bigint,
+): asserts condition {
+  if (condition) return;
+  throw new AssertionError(detail === undefined ? message : `${message}: ${detail}`);
 }
 
 /** Ends a `switch` over a closed union: the compiler proves that no case is missing. */

@@ -193,7 +193,7 @@ class RiscvMachine implements Machine {
 
   runUntil(point: Point, mostSteps = FOREVER): RunResult {
     const step = this.hartOf(point.hart).step();
-    assert(point.step >= step, `hart ${point.hart} is at step ${step}, beyond ${point.step}`);
+    assert(point.step >= step, 'the hart is not beyond the point to run to', step);
     return this.run(point, mostSteps);
   }
 

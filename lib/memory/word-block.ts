@@ -56,12 +56,12 @@ export class WordBlock {
 
   get(index: number): bigint {
     const value = this.words[index];
-    assert(value !== undefined, `word ${index} outside block ${this.spec.name}`);
+    assert(value !== undefined, 'a word within its block', index);
     return value;
   }
 
   set(index: number, value: bigint): void {
-    assert(index >= 0 && index < this.words.length, `word ${index} outside ${this.spec.name}`);
+    assert(index >= 0 && index < this.words.length, 'a word within its block', index);
     this.words[index] = value;
   }
 

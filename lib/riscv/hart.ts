@@ -193,11 +193,11 @@ export class Hart extends HartView {
   /** Runs until the step counter is `limit`. */
   run(limit: bigint): HartExit {
     const last = Number(limit);
-    assert(Number.isSafeInteger(last), `limit ${limit} is beyond 2^53 steps`);
+    assert(Number.isSafeInteger(last), 'a limit below 2^53 steps', limit);
     const begun = Number(this.get('step'));
     for (;;) {
       const step = Number(this.get('step'));
-      assert(step <= last, `hart is at step ${step}, beyond ${limit}`);
+      assert(step <= last, 'the hart is not beyond its limit', step);
       if (this.ports.mustReturn()) return 'must-return';
       if (step === last) {
         if (last - begun >= SAMPLED_STEPS) this.compiler?.sample();

@@ -30,7 +30,7 @@ export interface MemoryLimits {
 type FunctionType = readonly number[];
 
 const knownTypes = new Map<string, FunctionType>();
-const typeOfSignature = new Map<FunctionSignature, FunctionType>();
+const typeOfSignature = new WeakMap<FunctionSignature, FunctionType>();
 
 function functionType(signature: FunctionSignature): FunctionType {
   const known = typeOfSignature.get(signature);

@@ -15,6 +15,11 @@ test('an assertion that holds does nothing, one that fails throws its message', 
   });
 });
 
+test('a detail is told behind the message', (t) => {
+  t.throws(() => assert(false, 'not beyond the limit', 7n), { message: 'not beyond the limit: 7' });
+  t.throws(() => assert(false, 'a word', 0), { message: 'a word: 0' });
+});
+
 test('present gives zero and the empty text, and refuses what is missing', (t) => {
   t.is(present(0, 'number'), 0);
   t.is(present('', 'text'), '');
