@@ -30,7 +30,9 @@ export interface MemoryLimits {
 type FunctionType = readonly number[];
 
 const knownTypes = new Map<string, FunctionType>();
-const typeOfSignature = new WeakMap<FunctionSignature, FunctionType>();
+const typeOfSignature = new Map<FunctionSignature, FunctionType>();
+/** By a function that is called through a relay: the import behind it. */
+const importBehind = new Map<FunctionSignature, FunctionSignature>();
 
 function functionType(signature: FunctionSignature): FunctionType {
   const known = typeOfSignature.get(signature);
@@ -81,7 +83,11 @@ export class ModuleBuilder implements Resolver {
    */
   relayImports(): void {
     for (const [index, signature] of this.imports.entries()) {
-      const direct = { ...signature, name: `import ${signature.name}` };
+      const direct = importBehind.get(signature) ?? {
+        ...signature,
+        name: `import ${signature.name}`,
+      };
+      importBehind.set(signature, direct);
       this.functions.delete(signature.name);
       this.claim(direct, index);
       const params = signature.params.map((type) => local(type));
