@@ -19,7 +19,7 @@ const NO_STACK_CHECKS = '--no-wasm-stack-checks';
 /**
  * Bytes that a function executes, as V8 estimates them, before it is optimised: fifty times its
  * default. A call counts as the whole function, so that a region of some ten kilobytes is optimised
- * after several thousand calls. Many regions of a boot run often for a while and then no more, and
+ * after some ten thousand calls. Many regions of a boot run often for a while and then no more, and
  * optimising all of them takes processor time from the harts.
  */
 const TIERING_BUDGET = '--wasm-tiering-budget=100000000';

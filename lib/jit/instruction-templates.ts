@@ -3,6 +3,7 @@
  * table with what else decides its form. All else is left open, and filled in for each use.
  */
 
+import { present } from '../base/assert.js';
 import {
   bound,
   useTemplate,
@@ -90,7 +91,7 @@ function shapeOf(decoded: Decoded, floatCheck: FloatCheck): number {
     (isZero(files.rs1, rs1) ? 2 : 0) |
     (isZero(files.rs2, rs2) ? 4 : 0) |
     (imm === 0 ? 8 : 0);
-  const row = ROWS.get(instruction) ?? 0;
+  const row = present(ROWS.get(instruction), 'row of the table');
   return (((row * FLOAT_CHECKS.length + FLOAT_CHECKS.indexOf(floatCheck)) * 8 + rm) << 4) | zeros;
 }
 

@@ -14,7 +14,7 @@ import { HART_WORD } from '../riscv/hart-state.js';
 import { OP_COMPILED } from '../riscv/interpreter/slots.js';
 import type { HartInternals, RegionCompiler } from '../riscv/region-port.js';
 import type { VirtualAddress } from '../riscv/translation-cache.js';
-import { InstructionTemplates } from './instruction-templates.js';
+import { InstructionTemplates, mayBeLeftUndone } from './instruction-templates.js';
 import { RegionEntries, type EntryPlace } from './region-entries.js';
 import { compileRegion, REGION_FUNCTION } from './region-module.js';
 import {
@@ -26,7 +26,6 @@ import {
 import { RegionPages, type MappedPage } from './region-pages.js';
 import { RegionSource } from './region-source.js';
 import { discoverRegion, type Region } from './region.js';
-import { mayBeLeftUndone } from './instruction-templates.js';
 import { hasLoopsToRepeat } from './unroll.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
@@ -100,9 +99,9 @@ export class RegionCache implements RegionCompiler, RegionControl {
     const { view } = this.hart.memory;
     if ((view.getUint8(slot) & 0xff) === OP_COMPILED) return;
     this.timed(() => {
-      const start = this.startFor(this.pc());
-      if (start === null) return;
       const pages: MappedPage[] = [];
+      const start = this.startFor(this.pc(), pages);
+      if (start === null) return;
       const region = this.discover(start, pages);
       if (region !== null && this.makeRoom(region, pages)) this.install(region, pages, false);
     });
@@ -110,12 +109,13 @@ export class RegionCache implements RegionCompiler, RegionControl {
 
   /**
    * Where a region for a hot place begins. One that leaves an access to the interpreter again and
-   * again is to be entered behind it; null if it is already.
+   * again is to be entered behind it. Null if it is already, and where nothing may be compiled.
    */
-  private startFor(pc: bigint): bigint | null {
-    const page = this.source.pageOf(pc, []);
-    if (page === null || this.pages.at(page.ramPage, halfwordOf(pc)) === null) return pc;
-    const decoded = this.source.decode(pc, []);
+  private startFor(pc: bigint, pages: MappedPage[]): bigint | null {
+    const page = this.source.pageOf(pc, pages);
+    if (page === null) return null;
+    if (this.pages.at(page.ramPage, halfwordOf(pc)) === null) return pc;
+    const decoded = this.source.decode(pc, pages);
     if (decoded === null || !mayBeLeftUndone(decoded.instruction)) return pc;
     const next = BigInt.asUintN(64, pc + BigInt(decoded.bytes));
     if (next >> 12n !== pc >> 12n) return pc;

@@ -3,6 +3,7 @@
  * open, branch hints, and, in a template, what is left open.
  */
 
+import { assert, present } from '../base/assert.js';
 import { TYPE_CODE } from './encoding.js';
 import type {
   BranchHint,
@@ -154,10 +155,10 @@ export class FunctionCode {
       from = relocation.at;
       switch (relocation.kind) {
         case 'local':
-          code.u32(values[relocation.hole] as number);
+          code.u32(localFor(relocation.hole, values));
           break;
         case 'constant':
-          code.s64(values[relocation.hole] ?? 0);
+          code.s64(present(values[relocation.hole], 'value of a hole'));
           break;
         case 'label':
           code.u32(this.depthOf(relocation.label) + relocation.depth);
@@ -171,4 +172,11 @@ export class FunctionCode {
     }
     code.copy(bytes, from, bytes.length);
   }
+}
+
+/** The index of a local that a template leaves open. */
+function localFor(hole: number, values: readonly (number | bigint)[]): number {
+  const index = values[hole];
+  assert(typeof index === 'number' && index >= 0, 'a local for a hole', hole);
+  return index;
 }

@@ -107,6 +107,16 @@ test('hints of a template are hints of each use', (t) => {
   t.deepEqual(twice(false), twice(true));
 });
 
+test('a hole that is given nothing is an error, and no other code', (t) => {
+  const constant = emitTemplate([set(result, hole('i64', 1))], CONTEXT);
+  const open = emitTemplate([set(b, source)], CONTEXT);
+  const used = (template: typeof open, values: readonly number[]) => () =>
+    build({ params: [a, b], declared: [result], body: [useTemplate(template, values)] });
+  t.throws(used(constant, [0]), { message: /value of a hole/ });
+  t.throws(used(open, []), { message: /a local for a hole/ });
+  t.throws(used(open, [-1]), { message: /a local for a hole/ });
+});
+
 test('what is no part of the context is refused', (t) => {
   const stranger = local('i64');
   const refused = (body: Parameters<typeof emitTemplate>[0], message: RegExp): void => {
