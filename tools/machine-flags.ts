@@ -10,10 +10,10 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LockstepError } from '../lib/base/error.js';
 import { SECTOR_BYTES } from '../lib/device/disk.js';
+import { readShared } from '../lib/host/shared-images.js';
 import { defaultCacheFolder, IMAGE_NAME } from '../lib/host/image/debian-image.js';
 import type { ImageFile } from '../lib/host/log-store/meta.js';
 import { DEFAULT_RATE, MAX_HARTS, RAM_BASE } from '../lib/machine/config.js';
@@ -97,9 +97,9 @@ export async function readMachine(args: Arguments, origin: MachineOrigin): Promi
   if (isParallel && harts === 1) {
     throw new LockstepError('USAGE', '--parallel needs two harts: give --harts N');
   }
-  const kernel = await readImage(args, 'kernel');
-  const initrd = await readImage(args, 'initrd');
-  const bios = await readFirmware(args, kernel);
+  const kernel = readImage(args, 'kernel');
+  const initrd = readImage(args, 'initrd');
+  const bios = readFirmware(args, kernel);
   if (bios === null && kernel === null) {
     throw new LockstepError('USAGE', '--kernel FILE is needed, or --bios FILE alone');
   }
@@ -153,16 +153,16 @@ interface Image {
   readonly file: ImageFile;
 }
 
-async function readImage(args: Arguments, role: 'kernel' | 'initrd'): Promise<Image | null> {
+function readImage(args: Arguments, role: 'kernel' | 'initrd'): Image | null {
   const path = args.text(role);
   return path === undefined ? null : loadImage(role, path);
 }
 
 /** Reads an image and takes its hash. Errors: IO. */
-export async function loadImage(role: ImageFile['role'], path: string): Promise<Image> {
+export function loadImage(role: ImageFile['role'], path: string): Image {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = readShared(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new LockstepError('IO', `the ${role} ${path} can't be read: ${reason}`, { path });
@@ -200,7 +200,7 @@ export async function examineDisk(path: string): Promise<DiskImage> {
   return { sizeBytes, file: { role: 'disk', path: resolve(path), sha256: hash.digest('hex') } };
 }
 
-async function readFirmware(args: Arguments, kernel: Image | null): Promise<Image | null> {
+function readFirmware(args: Arguments, kernel: Image | null): Image | null {
   const given = args.text('bios');
   if (given === 'none') return null;
   if (given !== undefined) return loadImage('bios', given);

@@ -154,7 +154,7 @@ async function findImages(args: Arguments, meta: LogMeta): Promise<FoundImages> 
       imageFiles.push(file);
       continue;
     }
-    const { bytes, file } = await loadImage(role, args.text(role) ?? path);
+    const { bytes, file } = loadImage(role, args.text(role) ?? path);
     requireSame(recorded, file);
     images[role] = bytes;
     imageFiles.push(file);
