@@ -79,7 +79,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
   private readonly live = new Set<LiveRegion>();
   private readonly byEntry = new Map<number, LiveRegion>();
   private readonly entries: RegionEntries;
-  private readonly pages = new RegionPages<LiveRegion>();
+  private readonly pages: RegionPages<LiveRegion>;
   private readonly source: RegionSource;
   private isDoubting = false;
   private nextFunction = 1;
@@ -89,6 +89,7 @@ export class RegionCache implements RegionCompiler, RegionControl {
   constructor(hart: HartInternals, counting = true, observer: RegionObserver = UNOBSERVED) {
     this.hart = hart;
     this.entries = new RegionEntries(hart);
+    this.pages = new RegionPages(() => Number(hart.step()));
     this.source = new RegionSource(hart, (ramPage) => this.pages.admits(ramPage));
     this.templates = new InstructionTemplates(hart.addresses, counting);
     this.observer = observer;

@@ -4,8 +4,9 @@
  *
  * Data beside code is common in small guests. A store that touches no region's code drops none, but
  * is slow; so after many of them the page's regions are dropped all the same, and the page may be
- * data from then on. A page whose code is rewritten again and again is left to the interpreter, and
- * tried again ever more rarely.
+ * data from then on. A page whose code is rewritten in quick succession is left to the interpreter,
+ * and tried again ever more rarely; what was long ago is forgotten, so that a page which gets new
+ * code now and then, as those of a compiler at run time do, is compiled each time.
  */
 
 import { assert } from '../base/assert.js';
@@ -28,6 +29,11 @@ export interface StoreEffect<R> {
 
 /** Times that stores may drop regions of a page before it is left to the interpreter. */
 const PAGE_DROPS_MAX = 16;
+/**
+ * Steps that make up for one such time: interpreted, they take some 30 ms, so that compiling a page
+ * again and again costs a few hundredths of the guest's time.
+ */
+export const STEPS_PER_DROP = 4_000_000;
 /** The most attempts on such a page that are refused before one is made; doubles with each drop. */
 const REFUSALS_MAX = 1024;
 /** Stores beside the code of a page, after which its regions are dropped. */
@@ -40,13 +46,23 @@ interface PageRecord<R> {
   readonly regions: Map<R, CodeBits>;
   misses: number;
   drops: number;
+  /** Up to which step drops are forgotten. */
+  forgiven: number;
   refusals: number;
 }
 
+const NO_HISTORY = { misses: 0, drops: 0, forgiven: 0, refusals: 0 } as const;
+
 export class RegionPages<R extends { readonly pages: readonly MappedPage[] }> {
+  private readonly step: () => number;
   private readonly records = new Map<number, PageRecord<R>>();
   /** Live regions by virtual page number: how many. */
   private readonly coverage = new Map<number, number>();
+
+  /** `step` tells the steps that the hart has counted; it serves speed alone. */
+  constructor(step: () => number) {
+    this.step = step;
+  }
 
   add(live: R, region: Region): void {
     for (const page of live.pages) {
@@ -81,7 +97,9 @@ export class RegionPages<R extends { readonly pages: readonly MappedPage[] }> {
   /** Whether the code of a page may be compiled now; asked once for each attempt. */
   admits(ramPage: number): boolean {
     const record = this.records.get(ramPage);
-    if (record === undefined || record.drops < PAGE_DROPS_MAX) return true;
+    if (record === undefined) return true;
+    this.forgive(record);
+    if (record.drops < PAGE_DROPS_MAX) return true;
     const patience = Math.min(2 ** (record.drops - PAGE_DROPS_MAX), REFUSALS_MAX);
     if (++record.refusals <= patience) return false;
     record.refusals = 0;
@@ -96,7 +114,7 @@ export class RegionPages<R extends { readonly pages: readonly MappedPage[] }> {
     for (const [region, bits] of record.regions) {
       if (touches(bits, first, last)) lost.push(region);
     }
-    if (lost.length > 0) record.drops++;
+    if (lost.length > 0) this.countDrop(record);
     else if (++record.misses >= MISSES_MAX) lost.push(...record.regions.keys());
     if (lost.length > 0) record.misses = 0;
     return { lost, inUse: lost.length < record.regions.size };
@@ -105,9 +123,23 @@ export class RegionPages<R extends { readonly pages: readonly MappedPage[] }> {
   private recordOf(ramPage: number): PageRecord<R> {
     const known = this.records.get(ramPage);
     if (known !== undefined) return known;
-    const record = { regions: new Map<R, CodeBits>(), misses: 0, drops: 0, refusals: 0 };
+    const record = { regions: new Map<R, CodeBits>(), ...NO_HISTORY };
     this.records.set(ramPage, record);
     return record;
+  }
+
+  private countDrop(record: PageRecord<R>): void {
+    this.forgive(record);
+    record.drops++;
+  }
+
+  private forgive(record: PageRecord<R>): void {
+    const step = this.step();
+    const times = Math.floor((step - record.forgiven) / STEPS_PER_DROP);
+    // A restored machine counts anew from an earlier step.
+    if (record.drops <= times || times < 0) record.forgiven = step;
+    else record.forgiven += times * STEPS_PER_DROP;
+    record.drops = Math.max(0, record.drops - Math.max(0, times));
   }
 
   private cover({ virtualLow, virtualHigh }: MappedPage, change: 1 | -1): void {

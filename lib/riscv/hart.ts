@@ -101,6 +101,7 @@ export class Hart extends HartView {
         code: this.code,
         addresses: interpreter.addresses,
         limits: interpreter.limits,
+        step: () => this.step(),
         callees: { ...interpreter.exports, ...imports, memory: options.memory },
         table: interpreter.table,
       }) ?? null;

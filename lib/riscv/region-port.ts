@@ -33,6 +33,8 @@ export interface HartInternals {
   readonly code: CodeCache;
   readonly addresses: FrameAddresses;
   readonly limits: MemoryLimits;
+  /** Steps counted, exact at any moment. */
+  readonly step: () => bigint;
   /** Functions that regions import, by name. */
   readonly callees: Readonly<Record<string, unknown>>;
   /** Table of region functions, called by the interpreter. */

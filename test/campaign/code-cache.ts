@@ -3,8 +3,9 @@
  * end, in 64 address spaces over twice the pages whose code is kept; what its compiled code costs
  * is sampled on the way.
  *
- * Exit status 1 where more regions live than may, where the table of functions outgrows them, or
- * where the process holds more memory beyond what it held before than GROWTH_MAX_BYTES.
+ * Exit status 1 where more regions live than may, where the table of functions outgrows them, where
+ * the process holds more memory beyond what it held before than GROWTH_MAX_BYTES, or where between
+ * two samples nothing was compiled, as when the guest has died.
  */
 
 import { EXIT_STATUS, LockstepError } from '../../lib/base/error.js';

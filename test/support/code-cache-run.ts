@@ -76,11 +76,14 @@ export function runGenerating(
 
 /** What is beyond its bound; nothing, if all is well. */
 export function complaintsOf({ residentBefore, samples }: CodeCacheRun): readonly string[] {
-  return samples.flatMap(({ step, statistics, tableLength, residentBytes }) => {
+  return samples.flatMap(({ step, statistics, tableLength, residentBytes }, index) => {
     const complain = (what: string): string => `step ${step}: ${what}`;
     const { live } = statistics;
+    const compiled = statistics.compiled - (samples[index - 1]?.statistics.compiled ?? 0);
     const growth = residentBytes - residentBefore;
     return [
+      // A guest that has died generates nothing, and every bound would be kept.
+      ...(compiled === 0 ? [complain('nothing compiled any more')] : []),
       ...(live > REGIONS_MAX ? [complain(`${live} regions live`)] : []),
       ...(tableLength > REGIONS_MAX + TABLE_PIECE + 1
         ? [complain(`a table of ${tableLength} functions`)]

@@ -16,7 +16,6 @@ import { assemble } from './assembler.js';
 import { PAGE, PROGRAM_CONFIG } from './program.js';
 import { SUPERVISOR_PAGE } from './program-paging.js';
 
-const MEMORY_BYTES = 16 * 2 ** 20;
 const SPACES = 64;
 /** What lies below is the program that generates, which runs all the time. */
 export const TABLES = 0x8010_0000;
@@ -24,6 +23,7 @@ const AREA = 0x8040_0000;
 const FUNCTIONS = 4;
 const FUNCTION_BYTES = PAGE / FUNCTIONS;
 const AREA_BYTES = 2 * CODE_PAGES * PAGE;
+const MEMORY_BYTES = AREA - RAM_BASE + AREA_BYTES;
 /** Gigabyte of the first space in which the area lies; each has the next. */
 const FIRST_GIGABYTE = 8;
 const SV39 = 8n << 60n;

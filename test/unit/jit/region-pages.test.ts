@@ -5,7 +5,7 @@
  */
 
 import test from 'ava';
-import { RegionPages, type MappedPage } from '../../../lib/jit/region-pages.js';
+import { RegionPages, STEPS_PER_DROP, type MappedPage } from '../../../lib/jit/region-pages.js';
 import { regionOf } from '../../support/region.js';
 
 const PAGE: MappedPage = { virtualLow: 0x8000_0000 | 0, virtualHigh: 0, ramPage: 7 };
@@ -13,8 +13,8 @@ const ALIAS: MappedPage = { virtualLow: 0x1000, virtualHigh: 0, ramPage: 7 };
 /** Four bytes of code at the start of the page, four left out, four of code. */
 const CODE = 'j behind\n  .word 0\nbehind:\n  ret';
 
-function inUse(pages: readonly MappedPage[] = [PAGE]) {
-  const kept = new RegionPages<{ readonly pages: readonly MappedPage[] }>();
+function inUse(pages: readonly MappedPage[] = [PAGE], step: () => number = () => 0) {
+  const kept = new RegionPages<{ readonly pages: readonly MappedPage[] }>(step);
   const live = { pages };
   kept.add(live, regionOf(CODE));
   return { kept, live };
@@ -70,4 +70,32 @@ test('a page that is rewritten without end is tried ever more rarely, and never 
     kept.remove(live);
   }
   t.true(compiled > 50 && compiled < 200, `${compiled} times`);
+});
+
+/** How often code is compiled that is rewritten whenever it was, or was to be. */
+function compiledOf(attempts: number, stepsApart: number): number {
+  let step = 0;
+  let compiled = 0;
+  const { kept, live } = inUse([PAGE], () => step);
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    step += stepsApart;
+    if (!kept.admits(7)) continue;
+    compiled++;
+    kept.add(live, regionOf(CODE));
+    kept.store(7, 0, 0);
+    kept.remove(live);
+  }
+  return compiled;
+}
+
+test('a page that gets new code now and then is compiled each time', (t) => {
+  t.is(compiledOf(10_000, STEPS_PER_DROP), 10_000);
+});
+
+test('compiling a page that is rewritten all the time takes a bounded share of the steps', (t) => {
+  const attempts = 100_000;
+  const stepsApart = STEPS_PER_DROP / 200;
+  const compiled = compiledOf(attempts, stepsApart);
+  const forgiven = (attempts * stepsApart) / STEPS_PER_DROP;
+  t.true(compiled > 50 && compiled < forgiven + 200, `${compiled} times`);
 });
