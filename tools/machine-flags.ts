@@ -117,7 +117,7 @@ export async function readMachine(args: Arguments, origin: MachineOrigin): Promi
     append,
     initialRate: DEFAULT_RATE,
     rtcStartSeconds: readRtc(args, origin),
-    rngSeed: readSeed(args, origin, images),
+    rngSeed: readSeed(args, origin, [bios, kernel, initrd]),
     network: readCard(args),
     disks: disks.map(({ sizeBytes, file }) => ({ sizeBytes, sha256: file.sha256 })),
   };
@@ -158,7 +158,7 @@ function readImage(args: Arguments, role: 'kernel' | 'initrd'): Image | null {
   return path === undefined ? null : loadImage(role, path);
 }
 
-/** Reads an image and takes its hash. Errors: IO. */
+/** Reads an image. Errors: IO. */
 export function loadImage(role: ImageFile['role'], path: string): Image {
   let bytes: Uint8Array;
   try {
@@ -167,9 +167,23 @@ export function loadImage(role: ImageFile['role'], path: string): Image {
     const reason = error instanceof Error ? error.message : String(error);
     throw new LockstepError('IO', `the ${role} ${path} can't be read: ${reason}`, { path });
   }
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { bytes, file: { role, path: resolve(path), sha256 } };
+  return { bytes, file: nameImage(role, path, bytes) };
 }
+
+/** An image's name in a log; its hash is taken when asked for, which a plain run never does. */
+function nameImage(role: ImageFile['role'], path: string, bytes: Uint8Array): ImageFile {
+  let hash: string | null = null;
+  return {
+    role,
+    path: resolve(path),
+    get sha256() {
+      hash ??= sha256Of(bytes);
+      return hash;
+    },
+  };
+}
+
+const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 interface DiskImage {
   readonly sizeBytes: number;
@@ -236,7 +250,11 @@ function readRtc(args: Arguments, origin: MachineOrigin): bigint {
   return BigInt(Math.floor(Date.now() / 1000));
 }
 
-function readSeed(args: Arguments, origin: MachineOrigin, images: MachineImages): Uint8Array {
+function readSeed(
+  args: Arguments,
+  origin: MachineOrigin,
+  images: readonly (Image | null)[],
+): Uint8Array {
   const text = args.text('rng-seed');
   if (text === 'none') return new Uint8Array(0);
   if (text !== undefined) {
@@ -245,12 +263,8 @@ function readSeed(args: Arguments, origin: MachineOrigin, images: MachineImages)
   }
   if (origin === 'own') return new Uint8Array(randomBytes(SEED_BYTES));
   const hash = createHash('sha256').update('lockstep agreed seed\n');
-  for (const image of [images.bios, images.kernel, images.initrd]) {
-    hash.update(
-      createHash('sha256')
-        .update(image ?? new Uint8Array(0))
-        .digest(),
-    );
+  for (const image of images) {
+    hash.update(image?.file.sha256 ?? sha256Of(new Uint8Array(0)), 'hex');
   }
   return new Uint8Array(hash.digest());
 }
