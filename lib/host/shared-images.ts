@@ -8,14 +8,14 @@ import type { MachineImages } from '../machine/config.js';
 
 /**
  * Reads a whole file into shared memory, with no copy in between: the pages of a copy are as dear
- * as those of the file. What is no regular file, a pipe for instance, is read as it comes.
+ * as those of the file. What has no size, a pipe for instance, is read as it comes.
  * Throws what `node:fs` throws.
  */
 export function readShared(path: string): Uint8Array {
   const file = openSync(path, 'r');
   try {
     const status = fstatSync(file);
-    if (!status.isFile()) return readFileSync(file);
+    if (!status.isFile() || status.size === 0) return readFileSync(file);
     const bytes = new Uint8Array(new SharedArrayBuffer(status.size));
     let filled = 0;
     while (filled < bytes.length) {
