@@ -35,10 +35,8 @@ import { becomePrimary, networkPlace } from './promote.js';
 import { readAccepted, readBatch } from './receive.js';
 import { Replica, type AcceptedBatch } from './replica.js';
 import { ReplicaSlot, type SnapshotMessage } from './replica-slot.js';
+import { whenItStands } from './last-replay.js';
 import { BackupMeters, describeBackup } from './status.js';
-
-/** A replica that has not ended by then does not know how the machine ended. */
-const LAST_REPLAY_MS = 2_000;
 
 export interface BackupOptions {
   readonly node: Node;
@@ -388,7 +386,8 @@ export class Backup implements RoleServices {
     };
     if (this.stop !== null) return end(this.stop);
     this.whenStopped = end;
-    setTimeout(() => end({ cause: 'power-off', status: 0 }), LAST_REPLAY_MS);
+    const position = (): string => this.slot.replica.hart.progress().steps.join();
+    whenItStands(position, () => end({ cause: 'power-off', status: 0 }));
   }
 
   private fail(error: unknown): void {
