@@ -1,7 +1,7 @@
 /**
  * Runs a guest in this thread and notes which compiled regions it spends its steps in.
  *
- * The place is looked at every `SAMPLE_STEPS` steps, so a share of samples is a share of steps, not
+ * The place is looked at every so many steps, so a share of samples is a share of steps, not
  * of time; and since nothing of the host has a part in the run, the samples are the same every
  * time.
  */
@@ -15,8 +15,11 @@ import { createRiscvMachine } from '../lib/machine/riscv-machine.js';
 import type { MachineSpec } from '../lib/node/machine-spec.js';
 
 const HART = 0;
-/** A prime, so that loops don't fall into step with it. */
+/** Primes, so that loops don't fall into step with them. */
 const SAMPLE_STEPS = 19_997n;
+/** Each sample ends a stretch, and where the next begins counts as a jump there: not too many. */
+const LONG_SAMPLE_STEPS = 999_983n;
+const LONG_RUN_STEPS = 500_000_000n;
 
 export interface ProfiledRegion extends CompiledModule {
   samples: number;
@@ -67,7 +70,8 @@ function runSampled(
   machine: Machine,
   { untilStep, sample }: { readonly untilStep: bigint; readonly sample: () => void },
 ): RegionProfile['end'] {
-  let next = SAMPLE_STEPS;
+  const interval = untilStep < LONG_RUN_STEPS ? SAMPLE_STEPS : LONG_SAMPLE_STEPS;
+  let next = interval;
   for (;;) {
     const step = machine.step(HART);
     if (machine.stopped() !== null) return 'stopped';
@@ -83,7 +87,7 @@ function runSampled(
     }
     if (machine.step(HART) < next) continue;
     sample();
-    next += SAMPLE_STEPS;
+    next += interval;
   }
 }
 

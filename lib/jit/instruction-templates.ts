@@ -48,20 +48,23 @@ export class InstructionTemplates {
     this.counting = counting;
   }
 
-  /** The template for an instruction behind code that has looked at the FPU so. */
-  of(decoded: Decoded, floatCheck: FloatCheck): InstructionTemplate {
-    const shape = shapeOf(decoded, floatCheck);
+  /**
+   * The template for an instruction behind code that has looked at the FPU so; a load or store that
+   * `remembers` has a page memo.
+   */
+  of(decoded: Decoded, floatCheck: FloatCheck, remembers: boolean): InstructionTemplate {
+    const shape = shapeOf(decoded, floatCheck) * 2 + (remembers ? 1 : 0);
     let known = this.byShape.get(shape);
     if (known === undefined) {
-      known = this.emit(decoded, floatCheck);
+      known = this.emit(decoded, floatCheck, remembers);
       this.byShape.set(shape, known);
     }
     return known;
   }
 
-  private emit(decoded: Decoded, floatCheck: FloatCheck): InstructionTemplate {
+  private emit(decoded: Decoded, floatCheck: FloatCheck, remembers: boolean): InstructionTemplate {
     const { address, counting } = this;
-    const frame = new RegionFrame(decoded, { address, counting, floatCheck });
+    const frame = new RegionFrame(decoded, { address, counting, floatCheck, remembers });
     const exact = (): readonly Stmt[] => [
       bound(new RegionBinding(frame), decoded.instruction.semantics),
     ];
@@ -103,9 +106,10 @@ const isZero = (file: 'x' | 'f' | '-', number: number): boolean => file === 'x' 
  */
 export function useInstruction(
   { template }: InstructionTemplate,
-  { pc, decoded }: RegionInstruction,
+  entry: RegionInstruction,
   at: { readonly owed: number; readonly undone: number; readonly locals: RegionLocals },
 ): Stmt {
+  const { pc, decoded } = entry;
   const { instruction, rd, rs1, rs2, rs3, imm, bytes } = decoded;
   const { files, format } = instruction;
   const { locals, owed, undone } = at;
@@ -119,6 +123,7 @@ export function useInstruction(
     ...places(place, bytes),
     owed,
     undone,
+    ...locals.memo(entry),
   ]);
 }
 

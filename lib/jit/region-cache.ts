@@ -25,8 +25,8 @@ import {
 } from './region-observer.js';
 import { RegionPages, type MappedPage } from './region-pages.js';
 import { RegionSource } from './region-source.js';
-import { discoverRegion, type Region } from './region.js';
-import { hasLoopsToRepeat } from './unroll.js';
+import { discoverRegion, regionCode, type Region } from './region.js';
+import { enterAtLoops } from './structure.js';
 
 /** The part of the WebAssembly JavaScript interface that is used; the zone has no DOM types. */
 declare const WebAssembly: {
@@ -45,11 +45,15 @@ const DOUBT_SHARE = 0.75;
 const KEPT_SHARE = 0.75;
 /** Times that a region was found at another address than compiled for, before it is dropped. */
 const MISFITS_MAX = 64;
-/**
- * Times that a slice ended in a region, after which its loops are worth repeating: by then it took
- * some milliseconds of the guest's time, as much as compiling takes.
- */
-const SAMPLES_TO_REPEAT = 32;
+export interface RegionCacheOptions {
+  /** False only where the cost of counting is measured. */
+  readonly counting: boolean;
+  /** Samples in a region before it is compiled thoroughly; 0 has that done at once. */
+  readonly thoroughAfter: number;
+}
+
+/** Looking where the guest is costs a microsecond, so that not every stretch is looked at. */
+const STRETCHES_PER_SAMPLE = 8;
 
 interface LiveRegion {
   readonly start: bigint;
@@ -61,6 +65,8 @@ interface LiveRegion {
   inUse: boolean;
   misfits: number;
   samples: number;
+  /** Compiled again, for much of the guest's time passes in it. */
+  readonly thorough: boolean;
 }
 
 export class RegionCache implements RegionCompiler, RegionControl {
@@ -81,17 +87,23 @@ export class RegionCache implements RegionCompiler, RegionControl {
   private readonly entries: RegionEntries;
   private readonly pages: RegionPages<LiveRegion>;
   private readonly source: RegionSource;
+  private readonly thoroughAfter: number;
+  private stretches = 0;
   private isDoubting = false;
   private nextFunction = 1;
   private readonly freeFunctions: number[] = [];
 
-  /** `counting` is false only where its cost is measured; see `EngineOptions`. */
-  constructor(hart: HartInternals, counting = true, observer: RegionObserver = UNOBSERVED) {
+  constructor(
+    hart: HartInternals,
+    options: RegionCacheOptions,
+    observer: RegionObserver = UNOBSERVED,
+  ) {
     this.hart = hart;
     this.entries = new RegionEntries(hart);
     this.pages = new RegionPages(() => Number(hart.step()));
     this.source = new RegionSource(hart, (ramPage) => this.pages.admits(ramPage));
-    this.templates = new InstructionTemplates(hart.addresses, counting);
+    this.templates = new InstructionTemplates(hart.addresses, options.counting);
+    this.thoroughAfter = options.thoroughAfter;
     this.observer = observer;
     observer.created?.(this);
   }
@@ -103,8 +115,12 @@ export class RegionCache implements RegionCompiler, RegionControl {
       const pages: MappedPage[] = [];
       const start = this.startFor(this.pc(), pages);
       if (start === null) return;
-      const region = this.discover(start, pages);
-      if (region !== null && this.makeRoom(region, pages)) this.install(region, pages, false);
+      const isLeft = (pc: bigint): boolean => pc !== start && this.isEnteredThoroughly(pc, pages);
+      const found = this.discover(start, pages, isLeft);
+      if (found === null) return;
+      const thorough = this.thoroughAfter === 0;
+      const region = (thorough ? enterAtLoops(found) : null) ?? found;
+      if (this.makeRoom(region, pages)) this.install(region, pages, thorough);
     });
   }
 
@@ -115,7 +131,8 @@ export class RegionCache implements RegionCompiler, RegionControl {
   private startFor(pc: bigint, pages: MappedPage[]): bigint | null {
     const page = this.source.pageOf(pc, pages);
     if (page === null) return null;
-    if (this.pages.at(page.ramPage, halfwordOf(pc)) === null) return pc;
+    const [live] = this.pages.at(page.ramPage, halfwordOf(pc));
+    if (live === undefined) return pc;
     const decoded = this.source.decode(pc, pages);
     if (decoded === null || !mayBeLeftUndone(decoded.instruction)) return pc;
     const next = BigInt.asUintN(64, pc + BigInt(decoded.bytes));
@@ -126,18 +143,45 @@ export class RegionCache implements RegionCompiler, RegionControl {
   }
 
   sample(): void {
+    if (++this.stretches % STRETCHES_PER_SAMPLE !== 0) return;
     const pc = this.pc();
     const page = this.source.pageOf(pc, []);
-    const live = page === null ? null : this.pages.at(page.ramPage, halfwordOf(pc));
-    if (live === null || ++live.samples !== SAMPLES_TO_REPEAT) return;
+    const covering = page === null ? [] : this.pages.at(page.ramPage, halfwordOf(pc));
+    const [live] = covering;
+    if (live === undefined || covering.some(({ thorough }) => thorough)) return;
+    if (++live.samples !== this.thoroughAfter) return;
     if (!live.pages.every((mapped) => this.source.isMapped(mapped))) return;
     this.timed(() => {
       const pages: MappedPage[] = [];
-      const region = this.discover(live.start, pages);
-      if (region === null || !hasLoopsToRepeat(region)) return;
-      this.drop(live);
-      if (this.makeRoom(region, pages)) this.install(region, pages, true);
+      const found = this.discover(live.start, pages);
+      const region = found === null ? null : enterAtLoops(found);
+      if (region === null || !this.makeRoom(region, pages)) return;
+      this.dropWithin(region, pages);
+      this.install(region, pages, true);
     });
+  }
+
+  /** Drops the regions that begin within the code of another: they would be entered first. */
+  private dropWithin(region: Region, pages: MappedPage[]): void {
+    for (const pc of regionCode(region)) {
+      const page = this.source.pageOf(pc, pages);
+      const slot = page === null ? -1 : this.hart.code.slotAt(page.ramPage, halfwordOf(pc));
+      const other = slot < 0 ? undefined : this.enteredAt(slot);
+      if (other !== undefined && !other.thorough) this.drop(other);
+    }
+  }
+
+  /** Whether a region that was compiled thoroughly is entered at a place. */
+  private isEnteredThoroughly(pc: bigint, pages: MappedPage[]): boolean {
+    const page = this.source.pageOf(pc, pages);
+    const slot = page === null ? -1 : this.hart.code.slotAt(page.ramPage, halfwordOf(pc));
+    return slot >= 0 && this.enteredAt(slot)?.thorough === true;
+  }
+
+  private enteredAt(slot: number): LiveRegion | undefined {
+    const { view } = this.hart.memory;
+    if (view.getUint8(slot) !== OP_COMPILED) return undefined;
+    return this.byEntry.get(view.getInt32(slot + 4, true));
   }
 
   private timed(compile: () => void): void {
@@ -147,8 +191,13 @@ export class RegionCache implements RegionCompiler, RegionControl {
     this.observer.changed(this.statistics);
   }
 
-  private discover(start: bigint, pages: MappedPage[]): Region | null {
-    return discoverRegion(start, (pc) => this.source.decode(pc, pages), {
+  /** The region around `start`, which ends where `isLeft` says. */
+  private discover(
+    start: bigint,
+    pages: MappedPage[],
+    isLeft: (pc: bigint) => boolean = () => false,
+  ): Region | null {
+    return discoverRegion(start, (pc) => (isLeft(pc) ? null : this.source.decode(pc, pages)), {
       jumpTargets: () => pages.flatMap((page) => this.source.jumpTargets(page)),
     });
   }
@@ -231,13 +280,13 @@ export class RegionCache implements RegionCompiler, RegionControl {
     this.isDoubting = false;
   }
 
-  private install(region: Region, pages: readonly MappedPage[], repeatLoops: boolean): void {
+  private install(region: Region, pages: readonly MappedPage[], thorough: boolean): void {
     const functionIndex = this.claimFunction();
     const compiled = compileRegion(region, {
       templates: this.templates,
       memory: this.hart.limits,
       functionIndex,
-      repeatLoops,
+      thorough,
     });
     const env: Record<string, unknown> = { memory: this.hart.callees['memory'] };
     for (const name of compiled.imports) env[name] = this.hart.callees[name];
@@ -246,10 +295,9 @@ export class RegionCache implements RegionCompiler, RegionControl {
     const entries: EntryPlace[] = [];
     const moduleBytes = compiled.bytes.length;
     const { start } = region;
-    const samples = repeatLoops ? SAMPLES_TO_REPEAT : 0;
     const live: LiveRegion = {
       ...{ start, functionIndex, pages, entries, moduleBytes },
-      ...{ inUse: true, misfits: 0, samples },
+      ...{ inUse: true, misfits: 0, samples: 0, thorough },
     };
     this.live.add(live);
     for (const [selector, pc] of region.entries.entries()) {

@@ -10,6 +10,7 @@ import { MAILBOX } from '../riscv/derived.js';
 import { FLAGS_GLOBAL } from '../riscv/float/format.js';
 import { F_OFFSET, X_OFFSET, hartOffset } from '../riscv/hart-state.js';
 import { ZERO, type FrameAddresses } from '../riscv/semantics/access-frame.js';
+import { NO_MEMOS, type PageMemos } from './page-memos.js';
 import type { Region, RegionInstruction } from './region.js';
 
 /**
@@ -56,6 +57,8 @@ export const FIXED_LOCALS: readonly Local[] = Object.values(LOCALS);
 export const EXIT = label();
 
 const REGISTERS = 32;
+/** No address of a page. */
+const NO_PAGE = -1;
 
 /** Results may be taken in nearest even with NX set: bit 0, which the library may have set. */
 export function refreshFloat(): Stmt {
@@ -81,18 +84,40 @@ export class RegionLocals {
   /** x registers at 0 to 31, f registers at 32 to 63. */
   private readonly byNumber: (Register | undefined)[] = [];
   private readonly registers: Register[] = [];
+  private readonly memos: PageMemos;
+  private readonly memoLocals: (readonly [page: Local<'i64'>, delta: Local<'i32'>])[] = [];
 
-  constructor(region: Region, address: FrameAddresses) {
+  constructor(region: Region, address: FrameAddresses, memos = NO_MEMOS) {
     this.address = address;
+    this.memos = memos;
     const code = [...region.blocks.values()].flatMap((block) => block.instructions);
     this.hasFloats = code.some(({ decoded }) => isFloat(decoded.instruction.extension));
     this.fixed = Object.values(this.hasFloats ? LOCALS : BASE);
     for (const entry of code) this.use(entry);
+    for (let number = 0; number < memos.count; number++) {
+      this.memoLocals.push([local('i64'), local('i32')]);
+    }
   }
 
   /** All but the parameter, in the order of their indices. */
   get declared(): readonly Local[] {
-    return [...this.fixed.slice(1), ...this.registers.map(({ variable }) => variable)];
+    return [
+      ...this.fixed.slice(1),
+      ...this.registers.map(({ variable }) => variable),
+      ...this.memoLocals.flat(),
+    ];
+  }
+
+  remembers(entry: RegionInstruction): boolean {
+    return this.memos.numberOf(entry) !== undefined;
+  }
+
+  /** Indices of page and delta of an access's memo; of none if it has no memo. */
+  memo(entry: RegionInstruction): readonly [page: number, delta: number] {
+    const number = this.memos.numberOf(entry);
+    if (number === undefined) return [-1, -1];
+    const first = this.fixed.length + this.registers.length + number * 2;
+    return [first, first + 1];
   }
 
   /** Index of a register's local; -1 for none and for x0. */
@@ -151,6 +176,7 @@ export class RegionLocals {
           ? set(variable, f64.load(ZERO, offset))
           : set(variable, i64.load(ZERO, offset)),
       ),
+      ...this.memoLocals.map(([page]) => set(page, i64.const(NO_PAGE))),
     ];
   }
 

@@ -42,6 +42,7 @@ import { useInstruction, type InstructionTemplates } from './instruction-templat
 import type { FloatCheck } from './region-frame.js';
 import { EXIT, LOCALS, RegionLocals } from './region-locals.js';
 import { longestPaths, owedSteps } from './step-counts.js';
+import { NO_MEMOS, pageMemos } from './page-memos.js';
 import { structureRegion, type Node } from './structure.js';
 import { unrollLoops } from './unroll.js';
 
@@ -75,16 +76,17 @@ export function compileRegion(
     readonly memory: MemoryLimits;
     /** This region's function number in the jump cache. */
     readonly functionIndex: number;
-    /** Whether small loops are repeated: more code, which counts less often. */
-    readonly repeatLoops: boolean;
+    /** Whether the code is worth more of it: small loops repeated, pages remembered. */
+    readonly thorough: boolean;
   },
 ): CompiledRegion {
   const rolled = structureRegion(source);
-  const region = options.repeatLoops ? unrollLoops(source, rolled.nodes) : source;
+  const region = options.thorough ? unrollLoops(source, rolled.nodes) : source;
   const structure = region === source ? rolled : structureRegion(region);
   const budgets = longestPaths(region, structure.checkpoints);
   const owed = owedSteps(region, structure.checkpoints);
-  const locals = new RegionLocals(region, options.templates.address);
+  const memos = options.thorough ? pageMemos(region, structure.nodes) : NO_MEMOS;
+  const locals = new RegionLocals(region, options.templates.address, memos);
   const emitter = new RegionEmitter(region, { ...options, locals, budgets, owed });
   const body = emitter.build(structure.nodes);
   const module = new ModuleBuilder(options.memory);
@@ -137,7 +139,7 @@ class RegionEmitter {
   build(nodes: readonly Node[]): readonly Stmt[] {
     const { locals } = this.context;
     const top = label();
-    const heads = this.region.entries.length > 1 || nodes[0]?.heads[0] !== this.region.start;
+    const heads = this.region.entries.length > 1 || nodes[0]?.doors[0] !== this.region.start;
     const tree = this.sequence(nodes, heads ? this.region.entries : null);
     return [
       ...locals.prologue(),
@@ -157,9 +159,9 @@ class RegionEmitter {
     for (const [index, node] of nodes.entries()) {
       const target = labels[index];
       if (target === null || target === undefined) continue;
-      for (const head of node.heads) {
-        outer.set(head, this.targets.get(head));
-        this.targets.set(head, { label: target, shared: node.heads.length > 1 });
+      for (const door of node.doors) {
+        outer.set(door, this.targets.get(door));
+        this.targets.set(door, { label: target, shared: node.doors.length > 1 });
       }
     }
     let built: Stmt[] = dispatch === null ? [] : [...this.dispatch(dispatch)];
@@ -167,7 +169,7 @@ class RegionEmitter {
       const target = labels[index];
       if (target !== null && target !== undefined) {
         built = [block(target, built)];
-        for (const head of node.heads) this.restore(head, outer.get(head));
+        for (const door of node.doors) this.restore(door, outer.get(door));
       }
       built.push(...this.node(node));
     }
@@ -208,9 +210,9 @@ class RegionEmitter {
     }
     const again = label();
     const outer = node.heads.map((head) => [head, this.targets.get(head)] as const);
-    const shared = node.heads.length > 1;
+    const shared = node.doors.length > 1;
     for (const head of node.heads) this.targets.set(head, { label: again, shared });
-    const body = this.sequence(node.body, shared ? node.heads : null);
+    const body = this.sequence(node.body, shared ? node.doors : null);
     for (const [head, target] of outer) this.restore(head, target);
     return [loop(again, body)];
   }
@@ -223,7 +225,7 @@ class RegionEmitter {
     for (const [index, entry] of blockOfCode.instructions.entries()) {
       const { instruction, rd } = entry.decoded;
       if (!(instruction.pure && rd === 0)) {
-        const found = templates.of(entry.decoded, floatCheck);
+        const found = templates.of(entry.decoded, floatCheck, locals.remembers(entry));
         for (const callee of found.callees) this.callees.set(callee.name, callee);
         const undone = index === 0 && this.entries.has(entry.pc) ? REGION_BYPASS : REGION_RELOAD;
         statements.push(useInstruction(found, entry, { owed, undone, locals }));

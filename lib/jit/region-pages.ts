@@ -86,12 +86,10 @@ export class RegionPages<R extends { readonly pages: readonly MappedPage[] }> {
     return this.coverage.has(pageNumber(low, high));
   }
 
-  /** A region that has code at a halfword of a page, or null. */
-  at(ramPage: number, halfword: number): R | null {
-    for (const [region, bits] of this.records.get(ramPage)?.regions ?? []) {
-      if (touches(bits, halfword, halfword)) return region;
-    }
-    return null;
+  /** The regions that have code at a halfword of a page, the oldest first. */
+  at(ramPage: number, halfword: number): readonly R[] {
+    const regions = [...(this.records.get(ramPage)?.regions ?? [])];
+    return regions.flatMap(([region, bits]) => (touches(bits, halfword, halfword) ? region : []));
   }
 
   /** Whether the code of a page may be compiled now; asked once for each attempt. */

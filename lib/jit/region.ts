@@ -188,6 +188,13 @@ function cutBlock(leader: bigint, found: Found, leaders: ReadonlySet<bigint>): B
   }
 }
 
+/** Where the region's instructions are. */
+export function regionCode(region: Region): readonly bigint[] {
+  return [...region.blocks.values()].flatMap(({ instructions }) =>
+    instructions.map(({ pc }) => pc),
+  );
+}
+
 /** Blocks of the region that may follow `block`. */
 export function successors(block: Block, region: Region): readonly bigint[] {
   const all =

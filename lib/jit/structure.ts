@@ -2,17 +2,25 @@
  * Gives a region's graph the nested form that WebAssembly wants: blocks in an order in which all
  * branches go forward, except to the heads of loops.
  *
- * Strongly connected components become loops; a component entered at several places gets all of
- * them as heads, between which a dispatcher at the top of the loop chooses. Within a loop the
- * heads are taken out and the rest is structured the same way.
+ * Strongly connected components become loops; a component that the code goes to at several places
+ * gets all of them as heads, between which a dispatcher at the top of the loop chooses. Within a
+ * loop the heads are taken out and the rest is structured the same way. An entry of the region that
+ * is no head of the loop around it is passed on to by the same dispatcher, so that loops keep their
+ * nesting wherever the region is entered: V8 allocates registers by it.
  */
 
 import { present } from '../base/assert.js';
 import { successors, type Region } from './region.js';
 
+/** A node is entered at its `doors`: heads first, then entries of the region further inside. */
 export type Node =
-  | { readonly kind: 'block'; readonly pc: bigint; readonly heads: readonly bigint[] }
-  | { readonly kind: 'loop'; readonly heads: readonly bigint[]; readonly body: readonly Node[] };
+  | { readonly kind: 'block'; readonly pc: bigint; readonly doors: readonly bigint[] }
+  | {
+      readonly kind: 'loop';
+      readonly heads: readonly bigint[];
+      readonly doors: readonly bigint[];
+      readonly body: readonly Node[];
+    };
 
 export interface Structure {
   readonly nodes: readonly Node[];
@@ -58,18 +66,30 @@ function nest(
     const only = component.length === 1 ? present(first, 'member of a component') : null;
     if (only !== null) {
       const loops = (graph.next.get(only) ?? []).includes(only) && !heads.has(only);
-      if (!loops) return { kind: 'block', pc: only, heads: [only] };
+      if (!loops) return { kind: 'block', pc: only, doors: [only] };
     }
-    const inside = new Set(component);
-    let own = component.filter(
-      (pc) =>
-        graph.entries.has(pc) || (graph.previous.get(pc) ?? []).some((from) => !inside.has(from)),
-    );
-    if (own.length === 0) own = [present(first, 'member of a component')];
+    const own = headsOf(component, graph);
     for (const head of own) checkpoints.add(head);
+    const inner = component.filter((pc) => graph.entries.has(pc) && !own.includes(pc));
     const body = nest(component, new Set([...heads, ...own]), nesting);
-    return { kind: 'loop', heads: own, body };
+    return { kind: 'loop', heads: own, doors: [...own, ...inner], body };
   });
+}
+
+/**
+ * Where the code goes to a component from outside. One that it only leaves, for the region was met
+ * in its middle, has the lowest address that is gone back to: where compilers put a loop's head.
+ */
+function headsOf(component: readonly bigint[], graph: Graph): readonly bigint[] {
+  const inside = new Set(component);
+  const from = (pc: bigint): readonly bigint[] => graph.previous.get(pc) ?? [];
+  const heads = component.filter((pc) => from(pc).some((other) => !inside.has(other)));
+  if (heads.length > 0) return heads;
+  const targets = component.filter((pc) =>
+    from(pc).some((other) => inside.has(other) && other >= pc),
+  );
+  const lowest = targets.reduce((low, pc) => (pc < low ? pc : low), present(targets[0], 'head'));
+  return [lowest];
 }
 
 /** Strongly connected components in topological order (Tarjan, without recursion). */
@@ -125,4 +145,23 @@ function components(
     }
   }
   return result.reverse();
+}
+
+/**
+ * The region, entered at the head of every loop, so that wherever the hart is in one it comes to an
+ * entry within a round. Null for a region without loops.
+ */
+export function enterAtLoops(region: Region): Region | null {
+  const { nodes } = structureRegion(region);
+  const heads = nodes.flatMap(headsWithin);
+  const [first] = heads;
+  if (first === undefined) return null;
+  const isInLoop = nodes.some((node) => node.kind === 'loop' && node.doors.includes(region.start));
+  const others = region.entries.filter((pc) => pc !== region.start);
+  const entries = [...new Set([...(isInLoop ? [] : [region.start]), ...heads, ...others])];
+  return { ...region, start: present(entries[0], 'entry'), entries };
+}
+
+function headsWithin(node: Node): readonly bigint[] {
+  return node.kind === 'block' ? [] : [...node.heads, ...node.body.flatMap(headsWithin)];
 }

@@ -9,7 +9,7 @@
 
 import { present } from '../base/assert.js';
 import type { Block, Region, Terminator } from './region.js';
-import { structureRegion, type Node } from './structure.js';
+import type { Node } from './structure.js';
 
 /** Instructions of a loop and its copies together. */
 const UNROLLED_INSTRUCTIONS_MAX = 96;
@@ -35,11 +35,6 @@ export function unrollLoops(region: Region, nodes: readonly Node[]): Region {
     }
   }
   return isChanged ? { ...region, blocks } : region;
-}
-
-/** Whether repeating would change anything. */
-export function hasLoopsToRepeat(region: Region): boolean {
-  return unrollLoops(region, structureRegion(region).nodes) !== region;
 }
 
 interface Loop {

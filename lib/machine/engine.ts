@@ -12,6 +12,11 @@ export interface EngineOptions {
   /** Times that a jump target is met before the compiler takes it: 1 to 65535. */
   readonly hotAfter: number;
   /**
+   * Samples of the guest's place that fall into a region before it is compiled thoroughly; 0 has
+   * that done at once.
+   */
+  readonly thoroughAfter?: number;
+  /**
    * False leaves the count of steps out of compiled code: only to measure what counting costs. Such
    * a machine stops at no given step, takes no interrupt in a loop, and replays nothing.
    */
@@ -20,14 +25,19 @@ export interface EngineOptions {
 
 export const DEFAULT_ENGINE: EngineOptions = { engine: 'compiler', hotAfter: 12_000 };
 
+/** By then the guest has spent some milliseconds in the region: as much as compiling takes. */
+const THOROUGH_AFTER = 4;
+
 /** Null where everything is interpreted. */
 export function compilerOf(
   engine: EngineOptions,
   observer: RegionObserver = UNOBSERVED,
 ): CompilerOptions | null {
   if (engine.engine === 'interpreter') return null;
+  const { counting = true, thoroughAfter = THOROUGH_AFTER } = engine;
+  const options = { counting, thoroughAfter };
   return {
-    create: (internals) => new RegionCache(internals, engine.counting ?? true, observer),
+    create: (internals) => new RegionCache(internals, options, observer),
     hotAfter: engine.hotAfter,
   };
 }

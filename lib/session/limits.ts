@@ -12,7 +12,7 @@ export const SLICE_NS = 200_000n;
 export const SLICE_STEPS = 20_000n;
 
 /** A guest that runs this fast for a slice may be slower by a factor of 30 in the next. */
-export const MAX_SLICE_STEPS = 400_000n;
+export const MAX_SLICE_STEPS = 800_000n;
 /** The same for harts that run in parallel: all of them together. */
 export const PARALLEL_SLICE_NS = 2_000_000n;
 export const PARALLEL_MAX_SLICE_STEPS = 8_000_000n;

@@ -7,7 +7,7 @@
 
 import test from 'ava';
 import { disturb, loadRandom, runRandom } from '../support/program-fuzz.js';
-import { COMPILER, Guest, INTERPRETER } from '../support/program.js';
+import { COMPILER, Guest, INTERPRETER, THOROUGH } from '../support/program.js';
 import { Random } from '../support/random.js';
 
 const PROGRAMS = 120;
@@ -16,6 +16,7 @@ const EVENT_STEPS = 500n;
 
 const interpreted = new Guest(INTERPRETER);
 const compiled = new Guest(COMPILER);
+const thorough = new Guest(THOROUGH);
 const cut = new Guest(INTERPRETER);
 
 /** First words that differ, by name. */
@@ -49,7 +50,7 @@ test('random programs never throw, and leave the same state in every engine', (t
   for (let seed = 0; seed < PROGRAMS; seed++) {
     const expected = runDisturbed(interpreted, seed, 1_000_000).fingerprint();
     traps += interpreted.get('traps');
-    for (const guest of [compiled, cut]) {
+    for (const guest of [compiled, thorough, cut]) {
       runDisturbed(guest, seed, guest === cut ? 60 : 700);
       if (guest.fingerprint() !== expected) {
         t.fail(`seed ${seed}: ${difference(interpreted, guest).join(', ')}`);

@@ -27,6 +27,7 @@ import {
   blocksFromStates,
   qemuContestant,
   SETTINGS,
+  THOROUGH,
   UNITS_PER_BLOCK,
   type Setting,
 } from './differential/contestants.js';
@@ -109,11 +110,18 @@ test.serial(
   },
 );
 
-for (const setting of SETTINGS) {
+const TIERS = [
+  ['compiled', COMPILED],
+  ['compiled thoroughly', THOROUGH],
+] as const;
+
+for (const [setting, [tier, compiled]] of SETTINGS.flatMap((each) =>
+  TIERS.map((one) => [each, one] as const),
+)) {
   test.serial(
-    `random blocks give the same state compiled as interpreted (${setting})`,
+    `random blocks give the same state ${tier} as interpreted (${setting})`,
     async (t) => {
-      const campaign: Campaign = { left: INTERPRETED, right: COMPILED, rounds: COMPILED_ROUNDS };
+      const campaign: Campaign = { left: INTERPRETED, right: compiled, rounds: COMPILED_ROUNDS };
       let inside = 0n;
       await runCampaign(t, campaign, setting, COMPILED_BLOCKS[setting], {
         states: COMPILED_STATES,

@@ -1,7 +1,7 @@
 /**
  * Ways to execute a guest that must not show in its state: interpreted, compiled from the first
- * jump on, compiled at random moments with the cache emptied at random moments, and by one only of
- * V8's compilers (which are flags of the process).
+ * jump on, quickly or thoroughly, compiled at random moments with the cache emptied at random
+ * moments, and by one only of V8's compilers (which are flags of the process).
  */
 
 import {
@@ -22,8 +22,12 @@ export interface Variant {
   readonly dropsEvery: number;
 }
 
+/** More samples than are taken. */
+const NEVER = Infinity;
 const PLAIN = { nodeFlags: [], dropsEvery: 0 };
-const compiled = (hotAfter: number): EngineOptions => ({ engine: 'compiler', hotAfter });
+const compiled = (hotAfter: number, thoroughAfter = NEVER): EngineOptions => ({
+  ...{ engine: 'compiler', hotAfter, thoroughAfter },
+});
 
 export const INTERPRETED: Variant = {
   ...PLAIN,
@@ -34,14 +38,15 @@ export const INTERPRETED: Variant = {
 export const VARIANTS: readonly Variant[] = [
   INTERPRETED,
   { ...PLAIN, name: 'compiler-forced', engine: () => compiled(1) },
+  { ...PLAIN, name: 'thorough', engine: () => compiled(1, 0) },
   {
     ...PLAIN,
     name: 'random-tiers',
-    engine: (random) => compiled(1 + random.below(2 ** (1 + random.below(10)))),
+    engine: (random) => compiled(1 + random.below(2 ** (1 + random.below(10))), random.below(4)),
     dropsEvery: 40,
   },
   { ...PLAIN, name: 'liftoff-only', engine: () => compiled(20), nodeFlags: ['--liftoff-only'] },
-  { ...PLAIN, name: 'no-liftoff', engine: () => compiled(20), nodeFlags: ['--no-liftoff'] },
+  { ...PLAIN, name: 'no-liftoff', engine: () => compiled(20, 0), nodeFlags: ['--no-liftoff'] },
 ];
 
 export interface RunPlan {

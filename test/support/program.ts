@@ -33,6 +33,8 @@ const IDLE_FIRMWARE = Uint8Array.of(0x6f, 0, 0, 0);
 export const INTERPRETER: EngineOptions = { engine: 'interpreter', hotAfter: 1 };
 /** Compiles whatever is met twice, so that short programs run compiled. */
 export const COMPILER: EngineOptions = { engine: 'compiler', hotAfter: 2 };
+/** The same, with all that is done otherwise for what is hot for long. */
+export const THOROUGH: EngineOptions = { ...COMPILER, thoroughAfter: 0 };
 
 /** Bytes of RAM by address; later ones win. */
 export type Memory = readonly (readonly [address: number, bytes: Uint8Array])[];

@@ -49,6 +49,7 @@ export class Frame implements AccessFrame, SlowFrame {
   readonly entry = local('i32');
   readonly host = local('i32');
   readonly value = local('i64');
+  readonly memo = null;
   readonly status = local('i32');
   readonly rounding = local('i32');
 

@@ -8,6 +8,7 @@ import {
   local,
   ret,
   set,
+  unlikely,
   when,
   type Expr,
   type FunctionSignature,
@@ -75,8 +76,12 @@ export function tlbEntry(context: I32, virtual: I64): I32 {
 
 /** The entry holds the page of `virtual`, and `virtual` is aligned to `bytes`. */
 export function tlbHit(entry: I32, virtual: I64, way: { half: number; bytes: number }): I32 {
-  const masked = i64.and(virtual, i64.const(BigInt(-4096 | (way.bytes - 1))));
-  return i64.eq(i64.load(entry, way.half), masked);
+  return i64.eq(i64.load(entry, way.half), maskedTo(way.bytes, virtual));
+}
+
+/** The address of a page, if `virtual` is aligned to `bytes`; else that of none. */
+function maskedTo(bytes: number, virtual: I64): I64 {
+  return i64.and(virtual, i64.const(BigInt(-4096 | (bytes - 1))));
 }
 
 export function hostAddress(entry: I32, virtual: I64, half: number): I32 {
@@ -93,17 +98,45 @@ export function loadEffect(
 ): readonly Stmt[] {
   const shape = SHAPES[access.kind];
   if (shape === undefined) throw new Error(`interpreter: unknown load ${access.kind}`);
-  const { virtual, entry, value } = frame;
+  const { virtual, value } = frame;
   return [
     set(virtual, access.address),
-    set(entry, tlbEntry(frame.dataContext, virtual)),
-    when(
-      tlbHit(entry, virtual, { half: 0, bytes: shape.bytes }),
-      [set(value, shape.fast(hostAddress(entry, virtual, 0)))],
-      slowLoad(frame, registers, shape),
-      'likely',
-    ),
+    ...atHost(frame, {
+      half: 0,
+      bytes: shape.bytes,
+      fast: (host) => set(value, shape.fast(host)),
+      slow: () => slowLoad(frame, registers, shape),
+    }),
     ...registers.assign(shape.destination, value),
+  ];
+}
+
+/** An access at the host address of `virtual`, where the TLB or a memo of it tells it. */
+function atHost(
+  frame: AccessFrame,
+  access: {
+    readonly half: number;
+    readonly bytes: number;
+    readonly fast: (host: I32) => Stmt;
+    readonly slow: () => readonly Stmt[];
+  },
+): readonly Stmt[] {
+  const { virtual, entry, memo } = frame;
+  const { half, bytes, fast } = access;
+  const lookUp = set(entry, tlbEntry(frame.dataContext, virtual));
+  const hit = tlbHit(entry, virtual, { half, bytes });
+  if (memo === null) {
+    return [lookUp, when(hit, [fast(hostAddress(entry, virtual, half))], access.slow(), 'likely')];
+  }
+  const masked = maskedTo(bytes, virtual);
+  return [
+    unlikely(i64.ne(memo.page, masked), [
+      lookUp,
+      unlikely(i32.eqz(hit), access.slow()),
+      set(memo.page, masked),
+      set(memo.delta, i32.load(entry, half + 8)),
+    ]),
+    fast(i32.add(memo.delta, i32.wrap(virtual))),
   ];
 }
 
@@ -139,16 +172,14 @@ export function storeEffect(
   frame: AccessFrame,
   access: { readonly bytes: number; readonly address: I64; readonly value: I64 },
 ): readonly Stmt[] {
-  const { virtual, entry } = frame;
   return [
-    set(virtual, access.address),
-    set(entry, tlbEntry(frame.dataContext, virtual)),
-    when(
-      tlbHit(entry, virtual, { half: TLB_WRITE_OFFSET, bytes: access.bytes }),
-      [storeBytes(access.bytes, hostAddress(entry, virtual, TLB_WRITE_OFFSET), access.value)],
-      slowStore(frame, access),
-      'likely',
-    ),
+    set(frame.virtual, access.address),
+    ...atHost(frame, {
+      half: TLB_WRITE_OFFSET,
+      bytes: access.bytes,
+      fast: (host) => storeBytes(access.bytes, host, access.value),
+      slow: () => slowStore(frame, access),
+    }),
   ];
 }
 

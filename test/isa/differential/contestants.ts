@@ -29,6 +29,7 @@ const INSTRUCTIONS_PER_TRAP = 48n;
 const INTERPRETER: EngineOptions = { engine: 'interpreter', hotAfter: 1 };
 /** Every jump target is compiled when it is met the first time. */
 const COMPILER: EngineOptions = { engine: 'compiler', hotAfter: 1 };
+const THOROUGH_COMPILER: EngineOptions = { ...COMPILER, thoroughAfter: 0 };
 
 function lockstep(name: string, engine: EngineOptions): Contestant {
   return { name, run: (image) => runOnLockstep(image, engine).signature };
@@ -36,6 +37,7 @@ function lockstep(name: string, engine: EngineOptions): Contestant {
 
 export const INTERPRETED = lockstep('Lockstep', INTERPRETER);
 export const COMPILED = lockstep('Lockstep (compiled)', COMPILER);
+export const THOROUGH = lockstep('Lockstep (compiled thoroughly)', THOROUGH_COMPILER);
 
 export function qemuContestant(program: string): Contestant {
   return { name: 'QEMU', run: (image) => runOnQemu(program, image) };

@@ -245,7 +245,12 @@ test('the usual operations are done in place', (t) => {
   const inPlace = ROWS.filter((row) => {
     const decoded = decode32(encode(row, DYNAMIC));
     if (decoded === null) throw new Error(`${row.name} is not decoded`);
-    const context = { address: NOWHERE, counting: true, floatCheck: 'nothing' } as const;
+    const context = {
+      address: NOWHERE,
+      counting: true,
+      floatCheck: 'nothing',
+      remembers: false,
+    } as const;
     return nativeFloat(new RegionFrame(decoded, context), () => []) !== null;
   }).map(({ name }) => name);
   t.log(inPlace.join(' '));

@@ -34,22 +34,28 @@ const DIFFERENT = [
 for (const [one, other] of SAME) {
   test(`${one} and ${other} are one template`, (t) => {
     const templates = new InstructionTemplates(ADDRESSES);
-    t.is(templates.of(decoded(one), 'nothing'), templates.of(decoded(other), 'nothing'));
+    t.is(
+      templates.of(decoded(one), 'nothing', false),
+      templates.of(decoded(other), 'nothing', false),
+    );
   });
 }
 
 for (const [one, other] of DIFFERENT) {
   test(`${one} and ${other} are two templates`, (t) => {
     const templates = new InstructionTemplates(ADDRESSES);
-    t.not(templates.of(decoded(one), 'nothing'), templates.of(decoded(other), 'nothing'));
+    t.not(
+      templates.of(decoded(one), 'nothing', false),
+      templates.of(decoded(other), 'nothing', false),
+    );
   });
 }
 
 test('an instruction asks for the FPU only where no one did before it', (t) => {
   const templates = new InstructionTemplates(ADDRESSES);
   const add = decoded('fadd.d fa0,fa1,fa2');
-  const first = templates.of(add, 'nothing');
-  const second = templates.of(add, first.floatCheck);
+  const first = templates.of(add, 'nothing', false);
+  const second = templates.of(add, first.floatCheck, false);
   t.is(first.floatCheck, 'usable');
   t.true(second.template.bytes.length < first.template.bytes.length);
 });
@@ -66,7 +72,7 @@ const CALLEES = [
 
 for (const [line, names] of CALLEES) {
   test(`${line} calls ${names.join(', ') || 'nothing'}`, (t) => {
-    const { callees } = new InstructionTemplates(ADDRESSES).of(decoded(line), 'nothing');
+    const { callees } = new InstructionTemplates(ADDRESSES).of(decoded(line), 'nothing', false);
     t.deepEqual(
       callees.map(({ name }) => name),
       [...names],

@@ -82,7 +82,12 @@ const FSD = present(decode32(0x00a5_3027), 'fsd');
 
 test('an instruction asks for the FPU unless as much was asked for before it', (t) => {
   const asks = (floatCheck: FloatCheck, need: 'readable' | 'usable'): boolean => {
-    const frame = new RegionFrame(FSD, { address: ADDRESSES, counting: true, floatCheck });
+    const frame = new RegionFrame(FSD, {
+      address: ADDRESSES,
+      counting: true,
+      floatCheck,
+      remembers: false,
+    });
     return frame.requireFloat(need).length > 0;
   };
   t.true(asks('nothing', 'readable'));
@@ -93,7 +98,12 @@ test('an instruction asks for the FPU unless as much was asked for before it', (
 });
 
 test('what was asked for is known behind the instruction', (t) => {
-  const context = { address: ADDRESSES, counting: true, floatCheck: 'nothing' } as const;
+  const context = {
+    address: ADDRESSES,
+    counting: true,
+    floatCheck: 'nothing',
+    remembers: false,
+  } as const;
   const frame = new RegionFrame(FSD, context);
   frame.requireFloat('readable');
   t.is(frame.floatCheck, 'readable');

@@ -33,10 +33,10 @@ test('stores to the code of a region touch it, stores beside it do not', (t) => 
 
 test('a region is found by any halfword of its code', (t) => {
   const { kept, live } = inUse();
-  t.is(kept.at(7, 0), live);
-  t.is(kept.at(7, 2), null);
-  t.is(kept.at(7, 5), live);
-  t.is(kept.at(8, 0), null);
+  t.deepEqual(kept.at(7, 0), [live]);
+  t.deepEqual(kept.at(7, 2), []);
+  t.deepEqual(kept.at(7, 5), [live]);
+  t.deepEqual(kept.at(8, 0), []);
 });
 
 test('a region is told of by every virtual page, until it is removed', (t) => {

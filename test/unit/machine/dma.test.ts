@@ -48,7 +48,12 @@ function rig(compiled: boolean): Rig {
   });
   const hart = new Hart({
     ...{ hart: 0, layout, memory },
-    compiler: compiled ? { create: (parts) => new RegionCache(parts), hotAfter: 2 } : null,
+    compiler: compiled
+      ? {
+          create: (parts) => new RegionCache(parts, { counting: true, thoroughAfter: 0 }),
+          hotAfter: 2,
+        }
+      : null,
     ports: {
       mmio: {
         read: () => null,

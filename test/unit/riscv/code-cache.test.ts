@@ -7,7 +7,7 @@
 
 import test from 'ava';
 import { assemble } from '../../support/assembler.js';
-import { COMPILER, Guest, INTERPRETER, OPEN_PMP } from '../../support/program.js';
+import { COMPILER, Guest, INTERPRETER, OPEN_PMP, THOROUGH } from '../../support/program.js';
 import { PageTables, PTE, SUPERVISOR_PAGE } from '../../support/program-paging.js';
 
 const CODE = 0x8000_0000;
@@ -17,6 +17,7 @@ const ADD_TWO = 0x0025_0513;
 const engines = [
   ['interpreter', new Guest(INTERPRETER)],
   ['compiler', new Guest(COMPILER)],
+  ['thorough compiler', new Guest(THOROUGH)],
 ] as const;
 
 /** How the instruction at `patch` (in t0) becomes the one in t1. */

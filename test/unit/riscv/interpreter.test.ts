@@ -9,7 +9,7 @@ import { decode16, decode32 } from '../../../lib/riscv/decode.js';
 import { OP_COUNT, OP_ILLEGAL, OP_NOP, packSlot } from '../../../lib/riscv/interpreter/slots.js';
 import { INSTRUCTIONS } from '../../../lib/riscv/table/index.js';
 import { assemble } from '../../support/assembler.js';
-import { COMPILER, Guest, INTERPRETER } from '../../support/program.js';
+import { COMPILER, Guest, INTERPRETER, THOROUGH } from '../../support/program.js';
 import { Random } from '../../support/random.js';
 
 const s64 = (value: bigint): bigint => BigInt.asIntN(64, value);
@@ -122,6 +122,7 @@ function resultsOf(guest: Guest, instruction: string): bigint[] {
 for (const [engine, options] of [
   ['interpreter', INTERPRETER],
   ['compiler', COMPILER],
+  ['thorough compiler', THOROUGH],
 ] as const) {
   const guest = new Guest(options);
 

@@ -7,7 +7,7 @@
 import test from 'ava';
 import { assemble } from '../../support/assembler.js';
 import { hartParts } from '../../support/program-parts.js';
-import { COMPILER, Guest, INTERPRETER } from '../../support/program.js';
+import { COMPILER, Guest, INTERPRETER, THOROUGH } from '../../support/program.js';
 import type { Access, Pmp } from '../../../lib/riscv/pmp.js';
 
 const [R, W, X, TOR, NA4, NAPOT, LOCK] = [1, 2, 4, 1 << 3, 2 << 3, 3 << 3, 0x80];
@@ -158,6 +158,7 @@ test('entries 8 to 15 are in pmpcfg2', (t) => {
 for (const [engine, options] of [
   ['interpreter', INTERPRETER],
   ['compiler', COMPILER],
+  ['thorough compiler', THOROUGH],
 ] as const) {
   test(`a program meets PMP faults as access faults, from the next instruction (${engine})`, (t) => {
     const guest = new Guest(options);

@@ -5,7 +5,7 @@
 
 import test from 'ava';
 import { assemble } from '../../support/assembler.js';
-import { COMPILER, Guest, INTERPRETER } from '../../support/program.js';
+import { COMPILER, Guest, INTERPRETER, THOROUGH } from '../../support/program.js';
 import { Random } from '../../support/random.js';
 
 const DATA = 0x8004_0000n;
@@ -52,6 +52,7 @@ const ATOMICS: Readonly<Record<string, Combine>> = {
 for (const [engine, options] of [
   ['interpreter', INTERPRETER],
   ['compiler', COMPILER],
+  ['thorough compiler', THOROUGH],
 ] as const) {
   const guest = new Guest(options);
   const random = new Random(21);

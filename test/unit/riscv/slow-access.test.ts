@@ -7,7 +7,14 @@
 
 import test from 'ava';
 import { assemble } from '../../support/assembler.js';
-import { COMPILER, Guest, INTERPRETER, OPEN_PMP, type Words } from '../../support/program.js';
+import {
+  COMPILER,
+  Guest,
+  INTERPRETER,
+  OPEN_PMP,
+  THOROUGH,
+  type Words,
+} from '../../support/program.js';
 import { PageTables, PTE, SUPERVISOR_PAGE } from '../../support/program-paging.js';
 
 const CODE = 0x8000_0000;
@@ -44,6 +51,7 @@ const SIZES = { h: 2, w: 4, d: 8 } as const;
 const engines = [
   ['interpreter', new Guest(INTERPRETER)],
   ['compiler', new Guest(COMPILER)],
+  ['thorough compiler', new Guest(THOROUGH)],
 ] as const;
 
 for (const [engine, guest] of engines) {

@@ -7,7 +7,7 @@
 import test from 'ava';
 import { MSTATUS } from '../../../lib/riscv/privilege.js';
 import { assemble } from '../../support/assembler.js';
-import { COMPILER, Guest, INTERPRETER } from '../../support/program.js';
+import { COMPILER, Guest, INTERPRETER, THOROUGH } from '../../support/program.js';
 
 const guest = new Guest(INTERPRETER);
 const M_VECTOR = 0x8000_4000n;
@@ -55,6 +55,7 @@ test('privileged instructions are legal at their privilege', (t) => {
 for (const [engine, options] of [
   ['interpreter', INTERPRETER],
   ['compiler', COMPILER],
+  ['thorough compiler', THOROUGH],
 ] as const) {
   const own = new Guest(options);
   const LOOP = `

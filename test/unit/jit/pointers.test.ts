@@ -1,0 +1,53 @@
+/**
+ * Goal: registers that point near each other are known as one pointer, and no others.
+ * Method: one block assembled in the test, executed instruction by instruction.
+ */
+
+import test from 'ava';
+import { Pointers } from '../../../lib/jit/pointers.js';
+import { regionOf } from '../../support/region.js';
+
+const A0 = 10;
+const A1 = 11;
+const S0 = 8;
+
+function after(source: string): Pointers {
+  const pointers = new Pointers();
+  const [block] = regionOf(`${source}\n ebreak`).blocks.values();
+  for (const entry of block?.instructions ?? []) pointers.execute(entry);
+  return pointers;
+}
+
+test('a pointer and what is a constant or a small number away from it are one', (t) => {
+  for (const source of [
+    'addi a0,s0,64',
+    'mv a0,s0',
+    'lbu a1,0(s0)\n add a0,s0,a1',
+    'andi a1,a1,511\n slli a1,a1,3\n add a0,a1,s0',
+    'slli a1,a1,56\n srli a1,a1,56\n add a0,s0,a1',
+    'andi a1,a1,127\n andi a1,a1,-2\n add a0,s0,a1',
+  ]) {
+    const pointers = after(source);
+    t.is(pointers.of(A0), pointers.of(S0), source);
+  }
+});
+
+test('a large or unknown distance makes another pointer', (t) => {
+  for (const source of [
+    'add a0,s0,a1',
+    'andi a1,a1,1023\n slli a1,a1,3\n add a0,a1,s0',
+    'andi a1,a1,-2\n add a0,s0,a1',
+    'li a0,64',
+    'ld a0,0(s0)',
+    'lbu a1,0(s0)\n lh a1,0(s0)\n add a0,s0,a1',
+  ]) {
+    const pointers = after(source);
+    t.not(pointers.of(A0), pointers.of(S0), source);
+  }
+});
+
+test('a register that was moved on has not changed, one that was loaded has', (t) => {
+  t.deepEqual(after('addi s0,s0,8').changed(), []);
+  t.deepEqual(after('ld a1,0(s0)').changed(), [A1]);
+  t.deepEqual(after('ld a1,0(s0)\n mv a1,s0').changed(), [A1]);
+});
