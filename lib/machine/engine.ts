@@ -23,7 +23,7 @@ export interface EngineOptions {
   readonly counting?: boolean;
 }
 
-export const DEFAULT_ENGINE: EngineOptions = { engine: 'compiler', hotAfter: 12_000 };
+export const DEFAULT_ENGINE: EngineOptions = { engine: 'compiler', hotAfter: 20_000 };
 
 /** By then the guest has spent some milliseconds in the region: as much as compiling takes. */
 const THOROUGH_AFTER = 4;

@@ -263,7 +263,8 @@ export class FunctionEmitter {
 
   /** One block per case, the innermost holding the br_table; each case ends by leaving them all. */
   private branchTable(stmt: Extract<Stmt, { kind: 'switch' }>): void {
-    const count = stmt.cases.length;
+    const present = stmt.cases.filter((body) => body !== null);
+    const count = present.length;
     const done = NO_LABEL;
     for (let index = 0; index < count + 2; index++) {
       this.bytes.u8(0x02);
@@ -272,12 +273,14 @@ export class FunctionEmitter {
     }
     this.expression(stmt.index);
     this.bytes.u8(0x0e);
+    this.bytes.u32(stmt.cases.length);
+    let depth = 0;
+    for (const body of stmt.cases) this.bytes.u32(body === null ? count : depth++);
     this.bytes.u32(count);
-    for (let index = 0; index <= count; index++) this.bytes.u32(index);
     for (let index = 0; index <= count; index++) {
       this.bytes.u8(0x0b);
       this.code.labels.pop();
-      this.statements(stmt.cases[index] ?? stmt.otherwise);
+      this.statements(present[index] ?? stmt.otherwise);
       this.bytes.u8(0x0c);
       this.bytes.u32(count - index);
     }

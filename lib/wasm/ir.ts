@@ -127,7 +127,7 @@ export type Stmt =
   | {
       readonly kind: 'switch';
       readonly index: Expr<'i32'>;
-      readonly cases: readonly (readonly Stmt[])[];
+      readonly cases: readonly (readonly Stmt[] | null)[];
       readonly otherwise: readonly Stmt[];
     }
   | { readonly kind: 'return'; readonly value: Expr | null }
@@ -265,10 +265,13 @@ export function brIf(target: Label, condition: Expr<'i32'>, hint: BranchHint = '
   return { kind: 'br-if', label: target, condition, hint };
 }
 
-/** Runs `cases[index]`, or `otherwise` beyond the last; control then continues behind it. */
+/**
+ * Runs `cases[index]`, or `otherwise` where that is null and beyond the last; control then
+ * continues behind it.
+ */
 export function branchTable(
   index: Expr<'i32'>,
-  cases: readonly (readonly Stmt[])[],
+  cases: readonly (readonly Stmt[] | null)[],
   otherwise: readonly Stmt[],
 ): Stmt {
   return { kind: 'switch', index, cases, otherwise };

@@ -28,7 +28,7 @@ import {
   ZERO,
 } from '../semantics/access-frame.js';
 import { countHeat } from './compiled-entry.js';
-import type { Frame } from './frame.js';
+import type { Frame, InstructionBytes } from './frame.js';
 import { loadEffect, storeEffect, zeroBlockEffect } from '../semantics/memory-effects.js';
 
 /** FS field of mstatus: 0 if the FPU is off, 3 (all bits) if its state is dirty. */
@@ -37,10 +37,13 @@ const FS_MASK = 0x6000;
 export class InterpreterBinding implements Binding {
   private readonly frame: Frame;
   private readonly instruction: Instruction;
+  private readonly bytes: InstructionBytes;
 
-  constructor(frame: Frame, instruction: Instruction) {
+  /** `bytes` is how long the instruction is, if that is known. */
+  constructor(frame: Frame, instruction: Instruction, bytes: InstructionBytes) {
     this.frame = frame;
     this.instruction = instruction;
+    this.bytes = bytes;
   }
 
   operand(name: string): Expr {
@@ -62,7 +65,7 @@ export class InterpreterBinding implements Binding {
       case 'pc':
         return frame.pc;
       case 'next':
-        return frame.nextPc;
+        return frame.nextPc(this.bytes);
       case 'mem':
         return frame.value;
       case 'rm':
@@ -75,7 +78,7 @@ export class InterpreterBinding implements Binding {
   assign(name: string, value: Expr): readonly Stmt[] {
     const { frame } = this;
     const typed = value as Expr<'i64'>;
-    const index = i32.and(i32.shrU(frame.low, i32.const(5)), i32.const(0xf8));
+    const index = i32.and(i32.shrU(frame.low, i32.const(8)), i32.const(0xf8));
     if (name === 'frd') return [i64.store(index, typed, frame.address.hart + F_OFFSET)];
     const write = i64.store(index, typed, frame.address.hart + X_OFFSET);
     // Pure rows with rd = x0 are decoded as nop; the others restore x0 behind the write.
@@ -146,9 +149,29 @@ export class InterpreterBinding implements Binding {
     ];
   }
 
+  /** Jump to `target`: within the page by the slot pointer, else the far way. */
+  jumpToTarget(): readonly Stmt[] {
+    const { frame } = this;
+    const offset = i64.sub(frame.target, frame.pageBase);
+    return [
+      when(
+        // The offset has 64 bits: it is not scaled, which would drop the upper two.
+        i64.ltU(offset, i64.extendI32U(i32.shrU(frame.span, i32.const(2)))),
+        [
+          set(frame.slot, i32.add(frame.slotBase, i32.shl(i32.wrap(offset), i32.const(2)))),
+          ...countHeat(frame, frame.slot),
+          frame.spendStep(),
+          br(frame.next),
+        ],
+        [],
+        'likely',
+      ),
+      br(frame.far),
+    ];
+  }
+
   private register(file: 'x' | 'f', field: 'rs1' | 'rs2'): Expr<'i64'> {
-    const shift = field === 'rs1' ? 13 : 21;
-    const index = i32.and(i32.shrU(this.frame.low, i32.const(shift)), i32.const(0xf8));
+    const index = i32.load8U(this.frame.slot, field === 'rs1' ? 2 : 3);
     return i64.load(index, this.frame.address.hart + (file === 'x' ? X_OFFSET : F_OFFSET));
   }
 

@@ -11,7 +11,6 @@ import {
   brIf,
   call,
   callIndirect,
-  drop,
   label,
   local,
   loop,
@@ -56,8 +55,7 @@ export function countHeat(frame: Frame, slot: Expr<'i32'>): readonly Stmt[] {
     i32.store16(frame.host, frame.status, heat),
     unlikely(i32.eq(frame.status, i32.const(frame.hotAfter)), [
       i32.store16(frame.host, ZERO, heat),
-      frame.storePc(frame.pcOf(slot)),
-      drop(call('i32', IMPORTS.hot, [slot])),
+      ...frame.becameHot(slot),
     ]),
   ];
 }

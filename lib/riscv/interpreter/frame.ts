@@ -7,6 +7,7 @@ import { assert } from '../../base/assert.js';
 import {
   br,
   call,
+  drop,
   global,
   label,
   local,
@@ -18,7 +19,9 @@ import {
 import { i32, i64 } from '../../wasm/ops.js';
 import { hartOffset } from '../hart-state.js';
 import { MAILBOX, SLOT_BYTES } from '../derived.js';
+import { COMPRESSED_FLAG } from './slots.js';
 import {
+  IMPORTS,
   ZERO,
   type AccessFrame,
   type FrameAddresses,
@@ -29,6 +32,13 @@ import {
 export const EXIT_BUDGET = 0;
 /** Interrupts, context or devices may have changed: look again before going on. */
 export const EXIT_RECHECK = 1;
+
+/** Makes the bytes of one slot of the flag of a compressed instruction. */
+const FLAG_SHIFT = 5;
+assert(COMPRESSED_FLAG >> FLAG_SHIFT === SLOT_BYTES, 'a compressed instruction takes one slot');
+
+/** Length of an instruction where a case is for one length only; null where the slot tells. */
+export type InstructionBytes = 2 | 4 | null;
 
 /** One instance per generated interpreter. */
 export class Frame implements AccessFrame, SlowFrame {
@@ -82,16 +92,19 @@ export class Frame implements AccessFrame, SlowFrame {
   /** pc of the instruction being executed. */
   readonly pc: Expr<'i64'> = this.pcOf(this.slot);
 
-  /** Bytes of slots that the instruction takes: 16, or 8 if compressed. */
-  readonly slotAdvance: Expr<'i32'> = i32.sub(
-    i32.const(2 * SLOT_BYTES),
-    i32.shl(i32.shrU(this.low, i32.const(31)), i32.const(3)),
-  );
+  /**
+   * Bytes of slots that the instruction takes. Where it is known how long that is, the next slot
+   * can be looked at before this one is there.
+   */
+  slotAdvance(bytes: InstructionBytes): Expr<'i32'> {
+    if (bytes !== null) return i32.const((bytes / 2) * SLOT_BYTES);
+    const flag = i32.and(this.low, i32.const(COMPRESSED_FLAG));
+    return i32.sub(i32.const(2 * SLOT_BYTES), i32.shrU(flag, i32.const(FLAG_SHIFT)));
+  }
 
-  readonly nextPc: Expr<'i64'> = i64.add(
-    this.pc,
-    i64.extendI32U(i32.shrU(this.slotAdvance, i32.const(2))),
-  );
+  nextPc(bytes: InstructionBytes): Expr<'i64'> {
+    return i64.add(this.pc, i64.extendI32U(i32.shrU(this.slotAdvance(bytes), i32.const(2))));
+  }
 
   /** Makes pc and the budget visible to the hart; before every slow operation. */
   synchronise(): readonly Stmt[] {
@@ -111,8 +124,9 @@ export class Frame implements AccessFrame, SlowFrame {
   }
 
   /** Ends an instruction that falls through. */
-  advance(): readonly Stmt[] {
-    return [set(this.slot, i32.add(this.slot, this.slotAdvance)), this.spendStep(), br(this.next)];
+  advance(bytes: InstructionBytes): readonly Stmt[] {
+    const next = i32.add(this.slot, this.slotAdvance(bytes));
+    return [set(this.slot, next), this.spendStep(), br(this.next)];
   }
 
   fcsr(): Expr<'i32'> {
@@ -138,8 +152,13 @@ export class Frame implements AccessFrame, SlowFrame {
   }
 
   /** The interpreter carries out everything. */
-  get slow(): SlowFrame {
+  get slow(): SlowFrame | null {
     return this;
+  }
+
+  /** The place of a slot, which has just been jumped to, is worth compiling. */
+  becameHot(slot: Expr<'i32'>): readonly Stmt[] {
+    return [this.storePc(this.pcOf(slot)), drop(call('i32', IMPORTS.hot, [slot]))];
   }
 
   leaveUndone(): readonly Stmt[] {

@@ -3,7 +3,7 @@
  * budget of steps is spent, derived case by case from the instruction table.
  *
  *   reload: pc -> fetch TLB -> slot pointer
- *   next:   budget left? -> switch (op of the slot) -> case -> advance -> next
+ *   next:   fast loop -> budget left? -> switch (op of the slot) -> case -> advance -> next
  *   far:    jump to another page      trap: a trap was taken      leave: back to the hart
  *
  * Invariant: a step is spent exactly when an instruction retires or a trap is taken, so that
@@ -28,13 +28,15 @@ import {
 } from '../../wasm/ir.js';
 import { ModuleBuilder, type MemoryLimits } from '../../wasm/module.js';
 import { i32, i64 } from '../../wasm/ops.js';
-import { CROSS_SLOT_COUNT, FETCH_ENTRIES, SLOT_BYTES, SLOT_SPAN } from '../derived.js';
+import { CROSS_SLOT_COUNT, SLOT_BYTES, SLOT_SPAN } from '../derived.js';
 import { defineFloatLibrary } from '../float/library.js';
 import { hartOffset } from '../hart-state.js';
 import { MULHU, flowOf, type Instruction } from '../table/index.js';
 import { compiledCase, countHeat } from './compiled-entry.js';
 import { InterpreterBinding } from './binding.js';
+import { defineFastLoop, FAST_RELOAD, runFastLoop } from './fast-loop.js';
 import { EXIT_BUDGET, EXIT_RECHECK, Frame } from './frame.js';
+import { lookUpSlot } from './page-lookup.js';
 import {
   IMPORTS,
   STATUS_REDIRECTED,
@@ -61,6 +63,7 @@ export function buildInterpreter(
   const frame = new Frame(addresses, hotAfter);
   defineSlowAccess(module, frame);
   defineHashPage(module);
+  defineFastLoop(module, addresses, hotAfter);
   module.define(RUN, [frame.budget], runBody(frame), { exported: true });
   module.exportAll();
   return module.finish();
@@ -94,10 +97,6 @@ function runBody(frame: Frame): readonly Stmt[] {
 /** Finds the slots of pc's page; a fetch that faults takes its trap and starts over. */
 function enterPage(frame: Frame): readonly Stmt[] {
   const pc = local('i64');
-  const entry = local('i32');
-  const page = i64.and(pc, i64.const(-4096n));
-  const index = i32.and(i32.wrap(i64.shrU(pc, i64.const(8))), i32.const((FETCH_ENTRIES - 1) << 4));
-  const halfword = i32.and(i32.wrap(pc), i32.const(0xffe));
   return [
     when(i32.eqz(frame.budget), [
       frame.storeBudget(),
@@ -106,16 +105,12 @@ function enterPage(frame: Frame): readonly Stmt[] {
     ]),
     set(frame.dataContext, i32.load(ZERO, frame.mailbox('dataContext'))),
     set(pc, i64.load(ZERO, frame.address.hart + hartOffset('pc'))),
-    set(entry, i32.add(i32.load(ZERO, frame.mailbox('fetchContext')), index)),
-    when(i64.ne(i64.load(entry), page), [
+    ...lookUpSlot(frame, pc, [
       frame.storeBudget(),
       brIf(frame.trap, call('i32', IMPORTS.fetchSlow, [])),
       br(frame.reload),
     ]),
-    set(frame.pageBase, page),
-    set(frame.slotBase, i32.load(entry, 8)),
     set(frame.span, i32.const(SLOT_SPAN)),
-    set(frame.slot, i32.add(frame.slotBase, i32.shl(halfword, i32.const(2)))),
     ...countHeat(frame, frame.slot),
   ];
 }
@@ -131,12 +126,20 @@ function executeSlots(frame: Frame, giveUp: readonly Stmt[]): readonly Stmt[] {
     pageEndCase(frame),
     crossCase(frame),
     illegal,
-    frame.advance(),
+    frame.advance(null),
     compiledCase(frame),
     ...OP_ROWS.map((instruction) => rowCase(frame, instruction)),
   ];
   return [
     loop(frame.next, [
+      // The cross slots are no page that could be jumped in.
+      when(frame.span, [
+        ...runFastLoop(frame),
+        unlikely(frame.status, [
+          brIf(frame.reload, i32.eq(frame.status, i32.const(FAST_RELOAD))),
+          ...frame.becameHot(frame.slot),
+        ]),
+      ]),
       when(i32.eqz(frame.budget), [frame.storePc(frame.pc), ...giveUp]),
       set(frame.low, i32.load(frame.slot)),
       branchTable(i32.and(frame.low, i32.const(0xff)), cases, illegal),
@@ -145,37 +148,17 @@ function executeSlots(frame: Frame, giveUp: readonly Stmt[]): readonly Stmt[] {
 }
 
 function rowCase(frame: Frame, instruction: Instruction): readonly Stmt[] {
-  const binding = new InterpreterBinding(frame, instruction);
+  const binding = new InterpreterBinding(frame, instruction, null);
   const body = bound(binding, instruction.semantics);
   switch (flowOf(instruction)) {
     case 'jump-relative':
       return [body, ...binding.jumpRelative()];
     case 'jump':
-      return [body, ...jumpTo(frame)];
+      return [body, ...binding.jumpToTarget()];
     case 'branch':
     case 'none':
-      return [body, ...frame.advance()];
+      return [body, ...frame.advance(null)];
   }
-}
-
-/** Jump to `target`: within the page by the slot pointer, else the far way. */
-function jumpTo(frame: Frame): readonly Stmt[] {
-  const offset = i64.sub(frame.target, frame.pageBase);
-  return [
-    when(
-      // The offset has 64 bits: it is not scaled, which would drop the upper two.
-      i64.ltU(offset, i64.extendI32U(i32.shrU(frame.span, i32.const(2)))),
-      [
-        set(frame.slot, i32.add(frame.slotBase, i32.shl(i32.wrap(offset), i32.const(2)))),
-        ...countHeat(frame, frame.slot),
-        frame.spendStep(),
-        br(frame.next),
-      ],
-      [],
-      'likely',
-    ),
-    br(frame.far),
-  ];
 }
 
 function decodeCase(frame: Frame): readonly Stmt[] {
@@ -207,7 +190,7 @@ function crossCase(frame: Frame): readonly Stmt[] {
 /** Behind a retired instruction: pc is the next one's unless the hart already set it. */
 function leaveBehind(frame: Frame, giveUp: readonly Stmt[]): readonly Stmt[] {
   return [
-    when(i32.ne(frame.status, i32.const(STATUS_REDIRECTED)), [frame.storePc(frame.nextPc)]),
+    when(i32.ne(frame.status, i32.const(STATUS_REDIRECTED)), [frame.storePc(frame.nextPc(null))]),
     frame.spendStep(),
     ...giveUp,
   ];

@@ -19,7 +19,8 @@ export const OP_ILLEGAL = 3;
 export const OP_NOP = 4;
 /** A compiled region can be entered here; imm is the number of the place. */
 export const OP_COMPILED = 5;
-const FIRST_ROW = 6;
+/** Operations below are no rows of the table. */
+export const FIRST_ROW = 6;
 
 /** Table rows in the order of their operation numbers, which start at FIRST_ROW. */
 export const OP_ROWS: readonly Instruction[] = INSTRUCTIONS;
@@ -29,12 +30,15 @@ assert(OP_COUNT <= 256, `${OP_COUNT} operations do not fit the byte of a slot`);
 const OP_BY_ROW = new Map(OP_ROWS.map((entry, index) => [entry, FIRST_ROW + index]));
 
 export interface Slot {
-  /** op | rd << 8 | rs1 << 16 | rs2 << 24 | compressed << 31 */
+  /**
+   * op | compressed << 8 | rd << 11 | rs1 << 19 | rs2 << 27: a byte for each register, in which it
+   * stands as the offset of its word.
+   */
   readonly low: number;
   readonly imm: number;
 }
 
-const COMPRESSED_FLAG = 0x80000000;
+export const COMPRESSED_FLAG = 0x100;
 
 /** `raw` is the instruction's bits, which slow operations and illegal ones keep as imm. */
 export function packSlot(decoded: Decoded | null, raw: number, bytes: 2 | 4): Slot {
@@ -44,7 +48,7 @@ export function packSlot(decoded: Decoded | null, raw: number, bytes: 2 | 4): Sl
   if (instruction.pure && rd === 0) return { low: OP_NOP | flag, imm: 0 };
   const op = present(OP_BY_ROW.get(instruction), `operation of ${instruction.name}`);
   return {
-    low: op | (rd << 8) | (rs1 << 16) | (rs2 << 24) | flag,
+    low: op | flag | (rd << 11) | (rs1 << 19) | (rs2 << 27),
     imm: slotImmediate(decoded, raw),
   };
 }
