@@ -123,7 +123,7 @@ export function useInstruction(
     ...places(place, bytes),
     owed,
     undone,
-    ...locals.memo(entry),
+    locals.memo(entry),
   ]);
 }
 

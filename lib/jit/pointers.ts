@@ -27,13 +27,6 @@ export class Pointers {
     return this.known.get(register) ?? this.atEntry(register);
   }
 
-  /** Registers that are another pointer now than the block found. */
-  changed(): readonly number[] {
-    return [...this.known].flatMap(([register, pointer]) =>
-      pointer === this.atEntry(register) ? [] : [register],
-    );
-  }
-
   /** Takes note of what an instruction does. */
   execute(entry: RegionInstruction): void {
     const { instruction, rd } = entry.decoded;

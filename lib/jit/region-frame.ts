@@ -19,7 +19,7 @@ import {
 import { f64, i32, i64 } from '../wasm/ops.js';
 import { MAILBOX } from '../riscv/derived.js';
 import type { Decoded } from '../riscv/decode.js';
-import type { AccessFrame, FrameAddresses, PageMemo } from '../riscv/semantics/access-frame.js';
+import type { AccessFrame, FrameAddresses } from '../riscv/semantics/access-frame.js';
 import { atomicEffect } from '../riscv/semantics/atomic-effects.js';
 import { loadEffect, storeEffect, zeroBlockEffect } from '../riscv/semantics/memory-effects.js';
 import { EXIT, LOCALS } from './region-locals.js';
@@ -39,9 +39,8 @@ export const HOLE = {
   owed: 7,
   /** Result of the region if it leaves the instruction to the interpreter; i32. */
   undone: 8,
-  /** Indices of the locals of a page memo. */
-  page: 9,
-  delta: 10,
+  /** Index of the local of a page memo. */
+  memo: 9,
 } as const;
 
 type Source = 'rs1' | 'rs2' | 'rs3';
@@ -50,7 +49,7 @@ type Source = 'rs1' | 'rs2' | 'rs3';
 const X = { rs1: local('i64'), rs2: local('i64'), rd: local('i64') } as const;
 const F = { rs1: local('f64'), rs2: local('f64'), rs3: local('f64'), rd: local('f64') } as const;
 
-const MEMO: PageMemo = { page: local('i64'), delta: local('i32') };
+const MEMO = local('i32');
 
 /** The holes that are locals. */
 export const REGISTER_HOLES: ReadonlyMap<Local, number> = new Map<Local, number>([
@@ -61,8 +60,7 @@ export const REGISTER_HOLES: ReadonlyMap<Local, number> = new Map<Local, number>
   [F.rs2, HOLE.rs2],
   [F.rs3, HOLE.rs3],
   [F.rd, HOLE.rd],
-  [MEMO.page, HOLE.page],
-  [MEMO.delta, HOLE.delta],
+  [MEMO, HOLE.memo],
 ]);
 
 /** What a block's code so far has looked at; `usable` says all that `readable` does. */
@@ -80,7 +78,7 @@ export class RegionFrame implements AccessFrame {
   readonly value = LOCALS.value;
   /** What the TLB does not answer is for the interpreter; see docs/decisions/0020. */
   readonly slow = null;
-  readonly memo: PageMemo | null;
+  readonly memo: Local<'i32'> | null;
   /** What was looked at before the instruction, and then what was with it. */
   floatCheck: FloatCheck;
   private readonly counting: boolean;

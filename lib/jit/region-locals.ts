@@ -57,8 +57,6 @@ export const FIXED_LOCALS: readonly Local[] = Object.values(LOCALS);
 export const EXIT = label();
 
 const REGISTERS = 32;
-/** No address of a page. */
-const NO_PAGE = -1;
 
 /** Results may be taken in nearest even with NX set: bit 0, which the library may have set. */
 export function refreshFloat(): Stmt {
@@ -85,7 +83,7 @@ export class RegionLocals {
   private readonly byNumber: (Register | undefined)[] = [];
   private readonly registers: Register[] = [];
   private readonly memos: PageMemos;
-  private readonly memoLocals: (readonly [page: Local<'i64'>, delta: Local<'i32'>])[] = [];
+  private readonly memoLocals: Local<'i32'>[] = [];
 
   constructor(region: Region, address: FrameAddresses, memos = NO_MEMOS) {
     this.address = address;
@@ -95,7 +93,7 @@ export class RegionLocals {
     this.fixed = Object.values(this.hasFloats ? LOCALS : BASE);
     for (const entry of code) this.use(entry);
     for (let number = 0; number < memos.count; number++) {
-      this.memoLocals.push([local('i64'), local('i32')]);
+      this.memoLocals.push(local('i32'));
     }
   }
 
@@ -104,7 +102,7 @@ export class RegionLocals {
     return [
       ...this.fixed.slice(1),
       ...this.registers.map(({ variable }) => variable),
-      ...this.memoLocals.flat(),
+      ...this.memoLocals,
     ];
   }
 
@@ -112,12 +110,10 @@ export class RegionLocals {
     return this.memos.numberOf(entry) !== undefined;
   }
 
-  /** Indices of page and delta of an access's memo; of none if it has no memo. */
-  memo(entry: RegionInstruction): readonly [page: number, delta: number] {
+  /** Index of the local of an access's memo; -1 if it has none. */
+  memo(entry: RegionInstruction): number {
     const number = this.memos.numberOf(entry);
-    if (number === undefined) return [-1, -1];
-    const first = this.fixed.length + this.registers.length + number * 2;
-    return [first, first + 1];
+    return number === undefined ? -1 : this.fixed.length + this.registers.length + number;
   }
 
   /** Index of a register's local; -1 for none and for x0. */
@@ -176,7 +172,7 @@ export class RegionLocals {
           ? set(variable, f64.load(ZERO, offset))
           : set(variable, i64.load(ZERO, offset)),
       ),
-      ...this.memoLocals.map(([page]) => set(page, i64.const(NO_PAGE))),
+      ...this.memoLocals.map((memo) => set(memo, LOCALS.dataContext)),
     ];
   }
 

@@ -75,14 +75,6 @@ export interface RegisterFile {
   assign(name: string, value: Expr): readonly Stmt[];
 }
 
-/** The page of an access before, which the TLB held: compared with instead of the TLB. */
-export interface PageMemo {
-  /** Virtual address of the page; something else, never equal to an address, for none. */
-  readonly page: Local<'i64'>;
-  /** What is added to a virtual address of the page for its host address. */
-  readonly delta: Local<'i32'>;
-}
-
 /** The tier's side of an access. */
 export interface AccessFrame {
   readonly address: FrameAddresses;
@@ -93,8 +85,11 @@ export interface AccessFrame {
   readonly entry: Local<'i32'>;
   readonly host: Local<'i32'>;
   readonly value: Local<'i64'>;
-  /** The memo of the load or store, or null. */
-  readonly memo: PageMemo | null;
+  /**
+   * Address of the TLB entry that an access before used, which is looked at first; null where none
+   * is kept.
+   */
+  readonly memo: Local<'i32'> | null;
   /** How the tier carries out what the TLB does not answer; null if it leaves that to another. */
   readonly slow: SlowFrame | null;
   /** Leaves the instruction before it has changed anything; only where `slow` is null. */

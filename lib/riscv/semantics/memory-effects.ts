@@ -123,21 +123,13 @@ function atHost(
 ): readonly Stmt[] {
   const { virtual, entry, memo } = frame;
   const { half, bytes, fast } = access;
-  const lookUp = set(entry, tlbEntry(frame.dataContext, virtual));
-  const hit = tlbHit(entry, virtual, { half, bytes });
-  if (memo === null) {
-    return [lookUp, when(hit, [fast(hostAddress(entry, virtual, half))], access.slow(), 'likely')];
-  }
-  const masked = maskedTo(bytes, virtual);
-  return [
-    unlikely(i64.ne(memo.page, masked), [
-      lookUp,
-      unlikely(i32.eqz(hit), access.slow()),
-      set(memo.page, masked),
-      set(memo.delta, i32.load(entry, half + 8)),
-    ]),
-    fast(i32.add(memo.delta, i32.wrap(virtual))),
-  ];
+  const place = memo ?? entry;
+  const lookUp = set(place, tlbEntry(frame.dataContext, virtual));
+  const hit = tlbHit(place, virtual, { half, bytes });
+  const found = fast(hostAddress(place, virtual, half));
+  if (memo === null) return [lookUp, when(hit, [found], access.slow(), 'likely')];
+  // An entry that holds the page is the page's own, wherever its address comes from.
+  return [unlikely(i32.eqz(hit), [lookUp, unlikely(i32.eqz(hit), access.slow())]), found];
 }
 
 function slowLoad(frame: AccessFrame, registers: RegisterFile, shape: LoadShape): readonly Stmt[] {
