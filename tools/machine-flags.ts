@@ -14,7 +14,7 @@ import { join, resolve } from 'node:path';
 import { LockstepError } from '../lib/base/error.js';
 import { SECTOR_BYTES } from '../lib/device/disk.js';
 import { readShared } from '../lib/host/shared-images.js';
-import { defaultCacheFolder, IMAGE_NAME } from '../lib/host/image/debian-image.js';
+import { defaultCacheFolder, IMAGE_NAME } from '../lib/host/image/image-place.js';
 import type { ImageFile } from '../lib/host/log-store/meta.js';
 import { DEFAULT_RATE, MAX_HARTS, RAM_BASE } from '../lib/machine/config.js';
 import type { MachineConfig, MachineImages } from '../lib/machine/config.js';

@@ -42,7 +42,8 @@ import {
   type StreamTail,
   type WorkerStart,
 } from './hart-messages.js';
-import { RISCV_MACHINE, takeWorker } from './prepared-worker.js';
+import { RISCV_MACHINE } from './machine-module.js';
+import { takeWorker } from './prepared-worker.js';
 import { shareImages } from './shared-images.js';
 import type { FlushMode } from './log-store/writer.js';
 import { readEngineFigures, readProgress } from './progress-reporter.js';
@@ -124,7 +125,7 @@ export class HartHost {
       reportBudgetBytes: options.reportBudgetBytes ?? DEFAULT_REPORT_BUDGET_BYTES,
       control: buffer,
     };
-    const worker = takeWorker();
+    const worker = takeWorker(start.machineFactory);
     worker.postMessage(start);
     const ready = await firstReport(worker);
     if (ready.kind === 'fatal') {

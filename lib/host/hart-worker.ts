@@ -7,7 +7,7 @@
  */
 
 import { once } from 'node:events';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { present } from '../base/assert.js';
 import type { MachineConfig, MachineImages } from '../machine/config.js';
 import type { EngineOptions } from '../machine/engine.js';
@@ -17,6 +17,7 @@ import { HartLoop } from './hart-loop.js';
 import { runningSha256 } from './log-store/sha256.js';
 import { packError, viewControl, type Report, type WorkerStart } from './hart-messages.js';
 import { HART_THREADS } from './hart-threads.js';
+import { RISCV_MACHINE } from './machine-module.js';
 import { openDisk } from './overlay-file.js';
 import { storeEngineFigures } from './progress-reporter.js';
 
@@ -33,14 +34,18 @@ interface FactoryModule {
   readonly createRiscvMachine?: Factory;
 }
 
+async function importFactory({ machineFactory }: WorkerStart): Promise<FactoryModule> {
+  return (await import(machineFactory)) as FactoryModule;
+}
+
 const port = present(parentPort, 'parent port of a worker');
 
 try {
   const ordered = once(port, 'message') as Promise<[WorkerStart]>;
   // Most likely what is asked for; loaded while the host makes up its mind.
-  await import(workerData as string);
+  const riscv: FactoryModule = await import('../machine/riscv-machine.js');
   const [start] = await ordered;
-  const module = (await import(start.machineFactory)) as FactoryModule;
+  const module = start.machineFactory === RISCV_MACHINE ? riscv : await importFactory(start);
   const create = present(module.createMachine ?? module.createRiscvMachine, 'machine factory');
   const regions = storeEngineFigures(viewControl(start.control));
   const disks = start.disks.map(openDisk);

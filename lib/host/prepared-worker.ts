@@ -4,34 +4,41 @@
  * the time to the first instruction.
  */
 
+import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { lowerCompilerPriority } from './compiler-threads.js';
 import { setEngineFlags } from './engine-flags.js';
+import { RISCV_MACHINE } from './machine-module.js';
 
-/** Module that makes the RISC-V machine. */
-export const RISCV_MACHINE = new URL('../machine/riscv-machine.js', import.meta.url).href;
+/** The module in which a worker begins, and all that it loads in one file (`tools/bundle`). */
+export const HART_WORKER = new URL('./hart-worker.js', import.meta.url);
+export const BUNDLED_WORKER = new URL('./hart-worker.bundle.js', import.meta.url);
 
+/** For the RISC-V machine. */
 let prepared: Worker | null = null;
 
 /** Starts a worker for the next machine. Unused, it does not keep the process alive. */
 export function prepareWorker(): void {
-  prepared ??= startWorker();
+  prepared ??= startWorker(RISCV_MACHINE);
   prepared.unref();
 }
 
-/** A worker that waits for its `WorkerStart`: the prepared one, or a new one. */
-export function takeWorker(): Worker {
-  const worker = prepared ?? startWorker();
+/**
+ * A worker that waits for a `WorkerStart` with this factory of machines: the prepared one, or a new
+ * one.
+ */
+export function takeWorker(machineFactory: string): Worker {
+  if (prepared === null || machineFactory !== RISCV_MACHINE) return startWorker(machineFactory);
+  const worker = prepared;
   prepared = null;
   worker.ref();
   return worker;
 }
 
-function startWorker(): Worker {
+function startWorker(machineFactory: string): Worker {
   setEngineFlags();
   lowerCompilerPriority();
-  return new Worker(new URL('./hart-worker.js', import.meta.url), {
-    name: 'hart-0',
-    workerData: RISCV_MACHINE,
-  });
+  // A factory of its own loads modules that would be in the thread twice.
+  const isBundled = machineFactory === RISCV_MACHINE && existsSync(BUNDLED_WORKER);
+  return new Worker(isBundled ? BUNDLED_WORKER : HART_WORKER, { name: 'hart-0' });
 }

@@ -3,10 +3,6 @@
  * instructions give the same results at the same steps, so that replicas may differ in it.
  */
 
-import { RegionCache } from '../jit/region-cache.js';
-import { UNOBSERVED, type RegionObserver } from '../jit/region-observer.js';
-import type { CompilerOptions } from '../riscv/region-port.js';
-
 export interface EngineOptions {
   readonly engine: 'interpreter' | 'compiler';
   /** Times that a jump target is met before the compiler takes it: 1 to 65535. */
@@ -24,20 +20,3 @@ export interface EngineOptions {
 }
 
 export const DEFAULT_ENGINE: EngineOptions = { engine: 'compiler', hotAfter: 20_000 };
-
-/** By then the guest has spent some milliseconds in the region: as much as compiling takes. */
-const THOROUGH_AFTER = 4;
-
-/** Null where everything is interpreted. */
-export function compilerOf(
-  engine: EngineOptions,
-  observer: RegionObserver = UNOBSERVED,
-): CompilerOptions | null {
-  if (engine.engine === 'interpreter') return null;
-  const { counting = true, thoroughAfter = THOROUGH_AFTER } = engine;
-  const options = { counting, thoroughAfter };
-  return {
-    create: (internals) => new RegionCache(internals, options, observer),
-    hotAfter: engine.hotAfter,
-  };
-}

@@ -20,7 +20,8 @@ import { checkConfig, RAM_BASE, type MachineConfig, type MachineImages } from '.
 import { buildDeviceTree } from './device-tree.js';
 import { DiskPages } from './disk-pages.js';
 import { RamDma } from './dma.js';
-import { compilerOf, DEFAULT_ENGINE, type EngineOptions } from './engine.js';
+import { DEFAULT_ENGINE, type EngineOptions } from './engine.js';
+import { compilerOf } from './engine-compiler.js';
 import { HostTarget } from './host-target.js';
 import {
   earliestTimer,

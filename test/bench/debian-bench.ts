@@ -7,11 +7,8 @@
 import { join } from 'node:path';
 import { LockstepError } from '../../lib/base/error.js';
 import type { Reporter } from '../../lib/host/image/debian-archive.js';
-import {
-  buildDebianImage,
-  defaultCacheFolder,
-  type DebianImage,
-} from '../../lib/host/image/debian-image.js';
+import { buildDebianImage, type DebianImage } from '../../lib/host/image/debian-image.js';
+import { defaultCacheFolder } from '../../lib/host/image/image-place.js';
 import { DEBIAN_KEYRING } from '../../lib/host/image/release.js';
 import {
   DEBIAN_PACKAGES,

@@ -12,11 +12,10 @@ import { LockstepError } from '../../lib/base/error.js';
 import type { Reporter } from '../../lib/host/image/debian-archive.js';
 import {
   buildDebianImage,
-  defaultCacheFolder,
   findDebianImage,
-  IMAGE_NAME,
   type DebianImage,
 } from '../../lib/host/image/debian-image.js';
+import { defaultCacheFolder, IMAGE_NAME } from '../../lib/host/image/image-place.js';
 import { DEBIAN_KEYRING } from '../../lib/host/image/release.js';
 import type { MachineImages } from '../../lib/machine/config.js';
 

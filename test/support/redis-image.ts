@@ -3,12 +3,8 @@
  */
 
 import { join } from 'node:path';
-import {
-  buildDebianImage,
-  defaultCacheFolder,
-  IMAGE_NAME,
-  type DebianImage,
-} from '../../lib/host/image/debian-image.js';
+import { buildDebianImage, type DebianImage } from '../../lib/host/image/debian-image.js';
+import { defaultCacheFolder, IMAGE_NAME } from '../../lib/host/image/image-place.js';
 import { DEBIAN_KEYRING } from '../../lib/host/image/release.js';
 import { imageFlags } from './debian.js';
 

@@ -13,6 +13,7 @@ export const LONG_FILES: Exceptions = {};
 export const ENTRY_POINTS: Exceptions = {
   'tools/lockstep.ts': 'the command',
   'tools/spec/main.ts': '`npm run spec`',
+  'tools/bundle/main.ts': '`npm run build`',
   'tools/docs/main.ts': '`npm run docs`',
   'test/bench/main.ts': '`npm run bench`',
   'test/bench/variant-run.ts': 'started by test/bench/costs.ts',

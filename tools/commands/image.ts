@@ -9,11 +9,8 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LockstepError } from '../../lib/base/error.js';
 import type { Reporter } from '../../lib/host/image/debian-archive.js';
-import {
-  buildDebianImage,
-  defaultCacheFolder,
-  IMAGE_NAME,
-} from '../../lib/host/image/debian-image.js';
+import { buildDebianImage } from '../../lib/host/image/debian-image.js';
+import { defaultCacheFolder, IMAGE_NAME } from '../../lib/host/image/image-place.js';
 import { DEBIAN_KEYRING } from '../../lib/host/image/release.js';
 import type { Arguments, Command } from '../command.js';
 

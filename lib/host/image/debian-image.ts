@@ -10,7 +10,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { LockstepError } from '../../base/error.js';
@@ -32,7 +31,6 @@ import { selectModules } from './kernel-modules.js';
 import { extractEntries, extractPackage, type PackageEntry } from './package-archive.js';
 import { buildRootDisk, ROOT_DISK_VERSION, type RootDiskParts } from './root-disk.js';
 
-export const IMAGE_NAME = 'debian-13-riscv64';
 const KERNEL = 'Image';
 const FIRMWARE = 'fw_dynamic.bin';
 const INITRD = 'initrd.img';
@@ -92,12 +90,6 @@ export interface DebianImage {
   /** The root disk, null for an image without one. */
   readonly disk: string | null;
   readonly manifest: ImageManifest;
-}
-
-/** ~/.cache/lockstep, or below XDG_CACHE_HOME. */
-export function defaultCacheFolder(): string {
-  const base = process.env['XDG_CACHE_HOME'] ?? '';
-  return join(base === '' ? join(homedir(), '.cache') : base, 'lockstep');
 }
 
 function imageOf(folder: string, manifest: ImageManifest): DebianImage {

@@ -4,7 +4,8 @@
 
 import { Hart, type WebAssemblyMemory } from '../../riscv/hart.js';
 import type { MachineConfig } from '../config.js';
-import { compilerOf, type EngineOptions } from '../engine.js';
+import type { EngineOptions } from '../engine.js';
+import { compilerOf } from '../engine-compiler.js';
 import { HostTarget } from '../host-target.js';
 import { DeviceCalls } from './device-calls.js';
 import { HartRunner } from './hart-runner.js';

@@ -6,6 +6,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { RISCV_MACHINE } from '../../../lib/host/machine-module.js';
 import { prepareWorker, takeWorker } from '../../../lib/host/prepared-worker.js';
 
 const MODULE = new URL('../../../lib/host/prepared-worker.js', import.meta.url).href;
@@ -13,8 +14,8 @@ const MODULE = new URL('../../../lib/host/prepared-worker.js', import.meta.url).
 test('a prepared worker is given once; whoever comes next gets a new one', async (t) => {
   prepareWorker();
   prepareWorker();
-  const first = takeWorker();
-  const second = takeWorker();
+  const first = takeWorker(RISCV_MACHINE);
+  const second = takeWorker(RISCV_MACHINE);
   t.not(first, second);
   await Promise.all([first.terminate(), second.terminate()]);
 });

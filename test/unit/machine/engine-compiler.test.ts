@@ -4,7 +4,7 @@
  */
 
 import test from 'ava';
-import { compilerOf } from '../../../lib/machine/engine.js';
+import { compilerOf } from '../../../lib/machine/engine-compiler.js';
 import { assemble } from '../../support/assembler.js';
 import { Guest } from '../../support/program.js';
 
