@@ -12,9 +12,9 @@ import type { Block, Region, Terminator } from './region.js';
 import type { Node } from './structure.js';
 
 /** Instructions of a loop and its copies together. */
-const UNROLLED_INSTRUCTIONS_MAX = 96;
+const UNROLLED_INSTRUCTIONS_MAX = 128;
 /** How often a body stands there at most. */
-const COPIES_MAX = 4;
+const COPIES_MAX = 8;
 
 /** The region with its small loops repeated; `nodes` are its structure. */
 export function unrollLoops(region: Region, nodes: readonly Node[]): Region {
