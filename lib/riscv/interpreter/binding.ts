@@ -6,6 +6,7 @@
 import { unreachable } from '../../base/assert.js';
 
 import {
+  bound,
   br,
   brIf,
   call,
@@ -18,7 +19,7 @@ import {
 } from '../../wasm/ir.js';
 import { i32, i64 } from '../../wasm/ops.js';
 import { F_OFFSET, X_OFFSET, hartOffset } from '../hart-state.js';
-import type { Instruction } from '../table/index.js';
+import { flowOf, type Instruction } from '../table/index.js';
 import { atomicEffect } from '../semantics/atomic-effects.js';
 import {
   IMPORTS,
@@ -34,7 +35,7 @@ import { loadEffect, storeEffect, zeroBlockEffect } from '../semantics/memory-ef
 /** FS field of mstatus: 0 if the FPU is off, 3 (all bits) if its state is dirty. */
 const FS_MASK = 0x6000;
 
-export class InterpreterBinding implements Binding {
+class InterpreterBinding implements Binding {
   private readonly frame: Frame;
   private readonly instruction: Instruction;
   private readonly bytes: InstructionBytes;
@@ -235,6 +236,21 @@ export class InterpreterBinding implements Binding {
       brIf(frame.leave, i32.eq(frame.status, i32.const(STATUS_LEAVE))),
       brIf(frame.leave, i32.eq(frame.status, i32.const(STATUS_REDIRECTED))),
     ];
+  }
+}
+
+/** The case of a row of the table, with its way on; `bytes` is how long it is, if known. */
+export function rowCase(frame: Frame, row: Instruction, bytes: InstructionBytes): readonly Stmt[] {
+  const binding = new InterpreterBinding(frame, row, bytes);
+  const body = bound(binding, row.semantics);
+  switch (flowOf(row)) {
+    case 'jump-relative':
+      return [body, ...binding.jumpRelative()];
+    case 'jump':
+      return [body, ...binding.jumpToTarget()];
+    case 'branch':
+    case 'none':
+      return [body, ...frame.advance(bytes)];
   }
 }
 

@@ -10,7 +10,6 @@
 
 import {
   block,
-  bound,
   br,
   branchTable,
   brIf,
@@ -28,8 +27,8 @@ import type { ModuleBuilder } from '../../wasm/module.js';
 import { i32 } from '../../wasm/ops.js';
 import { SLOT_SPAN } from '../derived.js';
 import type { FrameAddresses } from '../semantics/access-frame.js';
-import { COMPRESSED, flowOf, type Instruction } from '../table/index.js';
-import { InterpreterBinding } from './binding.js';
+import { COMPRESSED, type Instruction } from '../table/index.js';
+import { rowCase } from './binding.js';
 import { countHeat } from './compiled-entry.js';
 import { Frame } from './frame.js';
 import { lookUpSlot } from './page-lookup.js';
@@ -135,7 +134,7 @@ function executeSlot(frame: FastFrame): readonly Stmt[] {
     const ofLength = Array.from({ length: COMPRESSED_FLAG }, (_, op): readonly Stmt[] | null => {
       if (op === OP_NOP) return frame.advance(bytes);
       const row = OP_ROWS[op - FIRST_ROW];
-      return row !== undefined && isFast(row, bytes) ? executeRow(frame, row, bytes) : null;
+      return row !== undefined && isFast(row, bytes) ? rowCase(frame, row, bytes) : null;
     });
     return ofLength;
   });
@@ -153,20 +152,6 @@ const COMPRESSED_ROWS: ReadonlySet<string> = new Set(COMPRESSED.map(({ base }) =
 function isFast({ extension, name }: Instruction, bytes: 2 | 4): boolean {
   if (bytes === 2 && !COMPRESSED_ROWS.has(name)) return false;
   return extension === 'I' || extension === 'A' || (extension === 'M' && !name.startsWith('mulh'));
-}
-
-function executeRow(frame: FastFrame, row: Instruction, bytes: 2 | 4): readonly Stmt[] {
-  const binding = new InterpreterBinding(frame, row, bytes);
-  const body = bound(binding, row.semantics);
-  switch (flowOf(row)) {
-    case 'jump-relative':
-      return [body, ...binding.jumpRelative()];
-    case 'jump':
-      return [body, ...binding.jumpToTarget()];
-    case 'branch':
-    case 'none':
-      return [body, ...frame.advance(bytes)];
-  }
 }
 
 /** Control goes on at `target`, on another page. */

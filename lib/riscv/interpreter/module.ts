@@ -12,7 +12,6 @@
 
 import {
   block,
-  bound,
   br,
   branchTable,
   brIf,
@@ -31,9 +30,9 @@ import { i32, i64 } from '../../wasm/ops.js';
 import { CROSS_SLOT_COUNT, SLOT_BYTES, SLOT_SPAN } from '../derived.js';
 import { defineFloatLibrary } from '../float/library.js';
 import { hartOffset } from '../hart-state.js';
-import { MULHU, flowOf, type Instruction } from '../table/index.js';
+import { MULHU } from '../table/index.js';
 import { compiledCase, countHeat } from './compiled-entry.js';
-import { InterpreterBinding } from './binding.js';
+import { rowCase } from './binding.js';
 import { defineFastLoop, FAST_RELOAD, runFastLoop } from './fast-loop.js';
 import { EXIT_BUDGET, EXIT_RECHECK, Frame } from './frame.js';
 import { lookUpSlot } from './page-lookup.js';
@@ -128,7 +127,7 @@ function executeSlots(frame: Frame, giveUp: readonly Stmt[]): readonly Stmt[] {
     illegal,
     frame.advance(null),
     compiledCase(frame),
-    ...OP_ROWS.map((instruction) => rowCase(frame, instruction)),
+    ...OP_ROWS.map((instruction) => rowCase(frame, instruction, null)),
   ];
   return [
     loop(frame.next, [
@@ -145,20 +144,6 @@ function executeSlots(frame: Frame, giveUp: readonly Stmt[]): readonly Stmt[] {
       branchTable(i32.and(frame.low, i32.const(0xff)), cases, illegal),
     ]),
   ];
-}
-
-function rowCase(frame: Frame, instruction: Instruction): readonly Stmt[] {
-  const binding = new InterpreterBinding(frame, instruction, null);
-  const body = bound(binding, instruction.semantics);
-  switch (flowOf(instruction)) {
-    case 'jump-relative':
-      return [body, ...binding.jumpRelative()];
-    case 'jump':
-      return [body, ...binding.jumpToTarget()];
-    case 'branch':
-    case 'none':
-      return [body, ...frame.advance(null)];
-  }
 }
 
 function decodeCase(frame: Frame): readonly Stmt[] {
