@@ -130,14 +130,13 @@ export function runFastLoop(frame: Frame): readonly Stmt[] {
 
 function executeSlot(frame: FastFrame): readonly Stmt[] {
   const leave = frame.leaveUndone();
-  const cases = ([4, 2] as const).flatMap((bytes) => {
-    const ofLength = Array.from({ length: COMPRESSED_FLAG }, (_, op): readonly Stmt[] | null => {
+  const cases = ([4, 2] as const).flatMap((bytes) =>
+    Array.from({ length: COMPRESSED_FLAG }, (_, op): readonly Stmt[] | null => {
       if (op === OP_NOP) return frame.advance(bytes);
       const row = OP_ROWS[op - FIRST_ROW];
       return row !== undefined && isFast(row, bytes) ? rowCase(frame, row, bytes) : null;
-    });
-    return ofLength;
-  });
+    }),
+  );
   return [
     brIf(frame.giveUp, i32.eqz(frame.budget)),
     set(frame.low, i32.load(frame.slot)),
