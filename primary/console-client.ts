@@ -6,7 +6,7 @@
  */
 
 import { LockstepError } from '../lib/base/error.js';
-import type { InputStream } from '../lib/event/event.js';
+import type { InputStream, OutputStream } from '../lib/event/event.js';
 import type { ConsoleInputOrder } from '../lib/host/hart-messages.js';
 import type { MachineStop } from '../lib/machine/machine.js';
 import type { Node } from '../lib/node/node.js';
@@ -61,6 +61,15 @@ export class ConsoleClient {
     this.isWriter = open.write;
     this.nextOffset = open.offset < history.start ? history.start : open.offset;
     this.writer = new BoundedWriter(options.call, ANSWER_QUEUE_BYTES, () => this.pump());
+  }
+
+  /** Offset of the next byte that this client is given. */
+  get offset(): bigint {
+    return this.nextOffset;
+  }
+
+  reads(stream: OutputStream): boolean {
+    return this.stream === stream;
   }
 
   start(): void {

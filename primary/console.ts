@@ -2,9 +2,9 @@
  * The consoles of clients: released output fanned out by byte offset, input taken in.
  *
  * Each client reads from the history at its own pace: nothing is queued for it but what HTTP/2
- * asked for, so a client that does not read costs nothing and holds up nobody. One that falls
- * behind what is kept is told so. One client writes to a stream, any number reads; a newer writer
- * takes over.
+ * asked for, so a client that does not read holds up nobody, and all of them together cost what a
+ * history keeps at most. One that falls behind what is kept is told so. One client writes to a
+ * stream, any number reads; a newer writer takes over.
  *
  * A node that takes over knows where each history goes on only when its machine does; clients that
  * come before wait, since one that had been given a history would go on reading the old one.
@@ -65,10 +65,12 @@ export class ConsoleHub {
   /** Bytes that may leave; what left before is skipped. */
   publish(stream: OutputStream, offset: bigint, bytes: Uint8Array): void {
     const history = this.histories.get(stream);
-    if (history === undefined || !history.append(offset, bytes)) {
+    const readers = [...this.clients].filter((client) => client.reads(stream));
+    const unread = readers.reduce((least, { offset: at }) => (at < least ? at : least), offset);
+    if (history === undefined || !history.append(offset, bytes, unread)) {
       throw new LockstepError('DIVERGED', `output of ${stream} at ${offset} leaves a gap`);
     }
-    for (const client of this.clients) client.pump();
+    for (const client of readers) client.pump();
   }
 
   /** Where the backups serve from now on. */

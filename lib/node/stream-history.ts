@@ -1,8 +1,9 @@
 /**
  * The end of one output stream, by byte offset: what a client that comes back may still ask for.
  *
- * Invariant: the bytes kept are contiguous from `start` to `end`, at most `limitBytes` and one
- * chunk. What was once kept at an offset is never another byte later.
+ * Invariant: the bytes kept are contiguous from `start` to `end`: at most `limitBytes` and one
+ * chunk, and beyond that what a client that is attached has still to be given, up to
+ * `UNREAD_BYTES`. What was once kept at an offset is never another byte later.
  */
 
 import { assert } from '../base/assert.js';
@@ -14,6 +15,8 @@ interface Chunk {
 
 /** A client that is away longer than the guest takes to write this much has lost some of it. */
 export const HISTORY_BYTES = 1024 * 1024;
+/** What is kept at most for attached clients; a client that reads slower than the guest writes. */
+export const UNREAD_BYTES = 16 * 1024 * 1024;
 
 export class StreamHistory {
   private readonly limitBytes: number;
@@ -39,9 +42,10 @@ export class StreamHistory {
 
   /**
    * Adds bytes at `offset`; what is here already is skipped. False if bytes are missing between
-   * the end and `offset`.
+   * the end and `offset`. Attached clients have still to be given what is at `unread` and after it;
+   * none where it is left out.
    */
-  append(offset: bigint, bytes: Uint8Array): boolean {
+  append(offset: bigint, bytes: Uint8Array, unread?: bigint): boolean {
     if (offset > this.endOffset) return false;
     const known = this.endOffset - offset;
     if (known >= BigInt(bytes.length)) return true;
@@ -49,7 +53,7 @@ export class StreamHistory {
     this.chunks.push({ offset: this.endOffset, bytes: fresh });
     this.endOffset += BigInt(fresh.length);
     this.size += fresh.length;
-    this.dropOld();
+    this.dropOld(unread ?? this.endOffset);
     return true;
   }
 
@@ -95,10 +99,12 @@ export class StreamHistory {
     this.endOffset = offset;
   }
 
-  private dropOld(): void {
+  private dropOld(unread: bigint): void {
     let drop = 0;
     for (const chunk of this.chunks) {
-      if (this.size - chunk.bytes.length < this.limitBytes) break;
+      const rest = this.size - chunk.bytes.length;
+      const isUnread = chunk.offset + BigInt(chunk.bytes.length) > unread;
+      if (rest < (isUnread ? UNREAD_BYTES : this.limitBytes)) break;
       this.size -= chunk.bytes.length;
       drop += 1;
     }

@@ -69,8 +69,9 @@ export const DEFAULT_LIMITS: PairLimits = {
   batchBytes: 64 * 1024,
   // A second of heavy logging; bounds the memory that a stalled backup costs the primary.
   unackedBytes: 32 * 1024 * 1024,
-  // Far above what a console or the frames of one round trip need.
-  heldBytes: 4 * 1024 * 1024,
+  // Above what a console or the frames of one round trip need. It may all leave at once, and half
+  // of what nodes keep of the past leaves room for what comes before the guest pauses.
+  heldBytes: 512 * 1024,
   // What a batch or two hold: the protection entry then takes one round trip, not a transfer.
   joinLagBytes: 128 * 1024,
   // A failover has to replay the lag first, and a protected guest is slowed until it is gone.

@@ -9,10 +9,11 @@ import test from 'ava';
 import type { LogEntry } from '../../lib/event/event.js';
 import { CoreDriver } from '../../lib/node/core-driver.js';
 import { Journal } from '../../lib/node/journal.js';
+import { DEFAULT_LIMITS } from '../../lib/protocol/limits.js';
 import { stepsBehind } from '../../lib/node/hart-metrics.js';
 import { LogTail, newestStep, type TailBatch } from '../../lib/node/log-tail.js';
 import { statusOfStop } from '../../lib/node/stop-status.js';
-import { StreamHistory } from '../../lib/node/stream-history.js';
+import { HISTORY_BYTES, StreamHistory, UNREAD_BYTES } from '../../lib/node/stream-history.js';
 import { until } from '../support/pair.js';
 import { Random } from '../support/random.js';
 
@@ -124,6 +125,26 @@ test('a history answers like the whole stream, as far as it is kept', (t) => {
     }
   }
   t.false(history.append(history.end + 1n, Uint8Array.of(1)));
+});
+
+test('what can leave at once is kept, and twice as much', (t) => {
+  t.true(DEFAULT_LIMITS.heldBytes * 2 <= HISTORY_BYTES);
+});
+
+test('what an attached client has still to be given is kept, up to a bound', (t) => {
+  const history = new StreamHistory();
+  const piece = new Uint8Array(64 * 1024);
+  const write = (bytes: number, unread?: bigint): void => {
+    for (let done = 0; done < bytes; done += piece.length) {
+      history.append(history.end, piece, unread);
+    }
+  };
+  write(HISTORY_BYTES * 2, 100n);
+  t.is(history.start, 0n);
+  write(UNREAD_BYTES, 100n);
+  t.is(history.end - history.start, BigInt(UNREAD_BYTES));
+  write(piece.length, history.end);
+  t.is(history.end - history.start, BigInt(HISTORY_BYTES));
 });
 
 function batch(firstSeq: bigint, lastSeq: bigint, size = 100): TailBatch {
