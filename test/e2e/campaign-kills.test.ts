@@ -47,7 +47,11 @@ async function survive(t: ExecutionContext, guest: CampaignGuest, kills: number)
   });
   await campaign.start();
   await campaign.run(kills);
-  const summary = summarize(campaign.records, (performance.now() - startMs) / 1000);
+  const summary = summarize(
+    campaign.records,
+    campaign.checkTimes,
+    (performance.now() - startMs) / 1000,
+  );
   const { p50, max } = summary.failover.all;
   t.log(
     `${summary.transactions} transactions, at least ${summary.leastRate.toFixed(0)} a second; ` +

@@ -167,7 +167,7 @@ async function failoverTime({ kills, seed }: FigureOptions): Promise<readonly Fi
     minRate: 0,
     seed,
     loadMs: 500,
-    checksLogs: false,
+    logChecks: 'never',
   });
   try {
     await campaign.start();

@@ -32,7 +32,11 @@ export function distribution(values: readonly number[]): Distribution {
   return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? 0 };
 }
 
-export function summarize(records: readonly KillRecord[], seconds: number): Summary {
+export function summarize(
+  records: readonly KillRecord[],
+  checkTimes: readonly number[],
+  seconds: number,
+): Summary {
   const of = (kind: KillKind): Distribution =>
     distribution(records.filter((one) => one.kind === kind).map(({ failoverMs }) => failoverMs));
   const [random, held, burst, lagging] = KILL_KINDS;
@@ -42,7 +46,7 @@ export function summarize(records: readonly KillRecord[], seconds: number): Summ
     transactions: records.at(-1)?.answered ?? 0,
     leastRate: least(records.map(({ rate }) => rate)),
     leastPacedRate: least(records.flatMap(({ pacedRate }) => pacedRate ?? [])),
-    replay: distribution(records.map(({ replayMs }) => replayMs)),
+    replay: distribution(checkTimes),
     failover: {
       random: of(random),
       held: of(held),
