@@ -1,31 +1,28 @@
 /**
- * The switch: a process that stands for the network between machines, and between them and the
- * host. It outlives the processes that run the machines, and so do the connections of clients.
+ * The switch: a process that stands for the network between machines, and between them and what is
+ * outside. It outlives the processes that run the machines, and so do the connections of clients.
  *
  *   nodes, QEMU --> ports --> PatchPanel --> ports
  *                                |  ^
  *                                v  |
- *                              Gateway <--> sockets of the host
+ *                        HostGateway or Uplink
  *
  * Every decision is in the cores (lib/network); here are sockets and the clock.
  */
 
-import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
-import { unreachable } from '../lib/base/assert.js';
 import { LockstepError } from '../lib/base/error.js';
 import { formatMac } from '../lib/network/ethernet.js';
-import { Gateway } from '../lib/network/gateway.js';
-import type { GatewayInput, GatewayOutput, Reach } from '../lib/network/gateway-contract.js';
-import { GATEWAY_PORT, PatchPanel, type PortId } from '../lib/network/patch-panel.js';
+import { GATEWAY_MAC } from '../lib/network/gateway-contract.js';
+import { OUTSIDE_PORT, PatchPanel, type PortId } from '../lib/network/patch-panel.js';
 import type { Plug, Verdict } from '../lib/network/attachment.js';
 import type { Journal } from '../lib/node/journal.js';
 import { formatAddress, parseAddress, requireLocal } from '../lib/rpc/address.js';
 import { clearSocketFile } from '../lib/rpc/socket-file.js';
-import { HostDatagrams } from './host-datagrams.js';
-import { HostStreams, type Forward } from './host-streams.js';
+import { HostGateway, type HostGatewayOptions } from './host-gateway.js';
+import type { Outside } from './outside.js';
 import { Port } from './port.js';
+import { Uplink, type UplinkTarget } from './uplink.js';
 
 /** Connections of machines at once. */
 const MAX_PORTS = 64;
@@ -33,9 +30,12 @@ const MAX_PORTS = 64;
 export interface SwitchOptions {
   /** HOST:PORT or unix:PATH, on this host. */
   readonly listen: string;
-  readonly forwards: readonly Forward[];
-  readonly reach: Reach;
+  readonly outside:
+    | ({ readonly kind: 'gateway' } & HostGatewayOptions)
+    | { readonly kind: 'uplink'; readonly target: UplinkTarget };
   readonly journal: Journal;
+  /** The switch is of no more use. */
+  readonly onFailure: (error: LockstepError) => void;
 }
 
 export class Switch {
@@ -44,35 +44,23 @@ export class Switch {
   /** The ports of the host that lead to guests, in the order given. */
   forwardedPorts: readonly number[] = [];
   private readonly journal: Journal;
-  private readonly gateway: Gateway;
-  private readonly panel = new PatchPanel();
+  private readonly panel: PatchPanel;
   private readonly ports = new Map<PortId, Port>();
-  private readonly streams: HostStreams;
-  private readonly datagrams: HostDatagrams;
+  private outside: Outside | null = null;
   private server: Server | null = null;
-  private nextPort = GATEWAY_PORT + 1;
-  private timer: NodeJS.Timeout | null = null;
-  private timerAtMs = Infinity;
+  private nextPort = OUTSIDE_PORT + 1;
 
   private constructor(options: SwitchOptions) {
     this.journal = options.journal;
-    const seed = randomBytes(4).readUInt32BE();
-    this.gateway = new Gateway({ reach: options.reach, seed });
-    this.streams = new HostStreams({
-      give: (input) => this.give(input),
-      takeNumber: () => this.gateway.takeStreamNumber(),
-    });
-    this.datagrams = new HostDatagrams((input) => this.give(input));
+    this.panel = new PatchPanel(options.outside.kind === 'gateway' ? GATEWAY_MAC : null);
   }
 
   /** Opens everything. Errors: USAGE, INSECURE, IO; nothing stays open then. */
   static async open(options: SwitchOptions): Promise<Switch> {
     const opened = new Switch(options);
     try {
+      await opened.openOutside(options);
       await opened.listen(options.listen);
-      const chosen: number[] = [];
-      for (const forward of options.forwards) chosen.push(await opened.streams.listen(forward));
-      opened.forwardedPorts = chosen;
       return opened;
     } catch (error) {
       opened.close();
@@ -81,11 +69,20 @@ export class Switch {
   }
 
   close(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
     this.server?.close();
     for (const port of this.ports.values()) port.close();
-    this.streams.close();
-    this.datagrams.close();
+    this.outside?.close();
+  }
+
+  private async openOutside({ outside, onFailure }: SwitchOptions): Promise<void> {
+    const emit = (bytes: Uint8Array): void => this.forward(OUTSIDE_PORT, bytes);
+    if (outside.kind === 'uplink') {
+      this.outside = await Uplink.open(outside.target, { frame: emit, failed: onFailure });
+      return;
+    }
+    const gateway = new HostGateway(outside, emit);
+    this.outside = gateway;
+    this.forwardedPorts = await gateway.listen();
   }
 
   private async listen(text: string): Promise<void> {
@@ -122,7 +119,7 @@ export class Switch {
           detail: 'a peer without a name',
           fields: { port: id },
         });
-        this.give({ kind: 'link-up' });
+        this.outside?.pluggedIn(null);
       },
       frame: (bytes) => this.forward(id, bytes),
       over: (reason) => {
@@ -160,60 +157,14 @@ export class Switch {
       });
     }
     // After the verdict: what follows on the wire are frames.
-    setImmediate(() => this.give({ kind: 'link-up' }));
+    setImmediate(() => this.outside?.pluggedIn(mac));
     return attached;
   }
 
   private forward(from: PortId, bytes: Uint8Array): void {
     for (const to of this.panel.route(from, bytes)) {
-      if (to === GATEWAY_PORT) this.give({ kind: 'frame', bytes });
+      if (to === OUTSIDE_PORT) this.outside?.take(bytes);
       else this.ports.get(to)?.send(bytes);
     }
-  }
-
-  private give(input: GatewayInput): void {
-    for (const output of this.gateway.step(input, performance.now())) this.perform(output);
-    this.schedule();
-  }
-
-  private perform(output: GatewayOutput): void {
-    switch (output.kind) {
-      case 'frame':
-        return this.forward(GATEWAY_PORT, output.bytes);
-      case 'connect':
-        return this.streams.connect(output.stream, output.address, output.port);
-      case 'write':
-        return this.streams.write(output.stream, output.bytes);
-      case 'finish':
-        return this.streams.finish(output.stream);
-      case 'abort':
-        return this.streams.abort(output.stream);
-      case 'read':
-        return this.streams.read(output.stream, output.on);
-      case 'send':
-        return this.datagrams.send(output.flow, output, output.bytes);
-      case 'close-flow':
-        return this.datagrams.closeFlow(output.flow);
-      case 'resolve':
-        return this.datagrams.resolve(output.query, output.bytes);
-      default:
-        return unreachable(output);
-    }
-  }
-
-  /** One timer, for the earliest deadline. */
-  private schedule(): void {
-    const deadline = this.gateway.deadlineMs();
-    if (deadline === null || deadline >= this.timerAtMs) return;
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timerAtMs = deadline;
-    this.timer = setTimeout(
-      () => {
-        this.timer = null;
-        this.timerAtMs = Infinity;
-        this.give({ kind: 'tick' });
-      },
-      Math.max(1, deadline - performance.now()),
-    );
   }
 }

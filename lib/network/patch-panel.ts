@@ -20,8 +20,8 @@ import { LENGTH_BYTES } from './frame-stream.js';
 import { GATEWAY_MAC } from './gateway-contract.js';
 
 export type PortId = number;
-/** The gateway has a port too. */
-export const GATEWAY_PORT: PortId = 0;
+/** What is outside, the gateway or an uplink, has a port too. */
+export const OUTSIDE_PORT: PortId = 0;
 
 const MAX_LEARNED = 1_024;
 const MAX_MACHINES = 256;
@@ -40,9 +40,17 @@ export interface Attached extends Verdict {
 }
 
 export class PatchPanel {
-  private readonly ports = new Map<PortId, Machine | null>([[GATEWAY_PORT, null]]);
+  private readonly ports = new Map<PortId, Machine | null>([[OUTSIDE_PORT, null]]);
   private readonly machines = new Map<string, Machine>();
-  private readonly learned = new Map<number, PortId>([[GATEWAY_MAC, GATEWAY_PORT]]);
+  private readonly learned = new Map<number, PortId>();
+  /** An address that nobody else may speak from; null where nobody has such a one. */
+  private readonly gatewayMac: number | null;
+
+  /** `gatewayMac`: the address of the gateway that is outside, null for an uplink. */
+  constructor(gatewayMac: number | null = GATEWAY_MAC) {
+    this.gatewayMac = gatewayMac;
+    if (gatewayMac !== null) this.learned.set(gatewayMac, OUTSIDE_PORT);
+  }
 
   /** A peer that sends frames alone: it has no name, and nothing of it is remembered. */
   attachPlain(port: PortId): void {
@@ -83,8 +91,9 @@ export class PatchPanel {
     if (machine !== null) machine.offset += BigInt(LENGTH_BYTES + bytes.length);
     const frame = bytes.length > MAX_FRAME_BYTES ? null : parseFrame(bytes);
     if (frame === null) return [];
-    if (port !== GATEWAY_PORT) {
-      if (frame.source === GATEWAY_MAC) return [];
+    const isGateway = this.gatewayMac !== null && port === OUTSIDE_PORT;
+    if (!isGateway) {
+      if (frame.source === this.gatewayMac) return [];
       if (!isGroup(frame.source)) this.learn(frame.source, port);
     }
     const owner = isGroup(frame.target) ? undefined : this.learned.get(frame.target);
@@ -93,7 +102,7 @@ export class PatchPanel {
   }
 
   private learn(mac: number, port: PortId): void {
-    if (mac === GATEWAY_MAC) return;
+    if (mac === this.gatewayMac) return;
     if (!this.learned.has(mac) && this.learned.size >= MAX_LEARNED) return;
     this.learned.set(mac, port);
   }

@@ -7,15 +7,14 @@
  */
 
 import test from 'ava';
-import { randomBytes } from 'node:crypto';
 import { EXIT_STATUS } from '../../lib/base/error.js';
 import { cachedDebianImage, debianImage, imageFlags } from '../support/debian.js';
+import { EchoClient } from '../support/echo-client.js';
 import { LOCKSTEP } from '../support/lockstep-process.js';
 import { LastingConnection, startSwitch } from '../support/network-pair.js';
-import { PairFixture, until, type NodeProcess } from '../support/pair.js';
+import { PairFixture, type NodeProcess } from '../support/pair.js';
 
 const ECHO = 'nc -ll -p 7 -e cat';
-const BLOCK_BYTES = 4096;
 
 async function machineFlags(commands: string, target: string): Promise<string[]> {
   return [
@@ -27,47 +26,6 @@ async function machineFlags(commands: string, target: string): Promise<string[]>
   ];
 }
 
-/** A client that sends random blocks one after the other, and checks that each comes back. */
-class EchoClient {
-  blocks = 0;
-  failure: Error | null = null;
-  private readonly connection: LastingConnection;
-  private isOver = false;
-  readonly done: Promise<void>;
-
-  constructor(connection: LastingConnection) {
-    this.connection = connection;
-    this.done = this.run().catch((error: unknown) => {
-      this.failure = error instanceof Error ? error : new Error(String(error));
-    });
-  }
-
-  async stop(): Promise<void> {
-    this.isOver = true;
-    await this.done;
-    this.connection.close();
-  }
-
-  /** Resolves when `count` more blocks have come back. */
-  async more(count: number): Promise<void> {
-    const goal = this.blocks + count;
-    await until(`${count} more blocks`, () => {
-      if (this.failure !== null) throw this.failure;
-      return this.blocks >= goal;
-    });
-  }
-
-  private async run(): Promise<void> {
-    while (!this.isOver) {
-      const sent = randomBytes(BLOCK_BYTES);
-      this.connection.write(sent);
-      const answer = await this.connection.read(BLOCK_BYTES);
-      if (!answer.equals(sent)) throw new Error(`block ${this.blocks} came back changed`);
-      this.blocks += 1;
-    }
-  }
-}
-
 test('a connection outlives one primary after another', async (t) => {
   if ((await debianImage(t)) === null) return;
   const fixture = new PairFixture(t, LOCKSTEP, []);
@@ -75,11 +33,7 @@ test('a connection outlives one primary after another', async (t) => {
   t.teardown(() => network.process.kill());
   const flags = await machineFlags(ECHO, network.target);
   const { primary, backup } = await fixture.pair(...flags);
-  const connection = await LastingConnection.served(network.ports[0] ?? 0, async (one) => {
-    one.write('hello');
-    await one.read(5);
-  });
-  const client = new EchoClient(connection);
+  const client = new EchoClient(await LastingConnection.echoed(network.ports[0] ?? 0));
   await client.more(20);
   let current: NodeProcess = primary;
   let next: NodeProcess = backup;

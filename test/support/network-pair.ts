@@ -59,8 +59,10 @@ export class LastingConnection {
     socket.on('close', () => this.fail('closed'));
   }
 
-  static async open(port: number): Promise<LastingConnection> {
-    const socket = connect({ host: '127.0.0.1', port });
+  /** `target`: a port of this host, or the path of a Unix socket. */
+  static async open(target: number | string): Promise<LastingConnection> {
+    const socket =
+      typeof target === 'string' ? connect(target) : connect({ host: '127.0.0.1', port: target });
     await once(socket, 'connect');
     return new LastingConnection(socket);
   }
@@ -70,13 +72,13 @@ export class LastingConnection {
    * whether the guest listens, and resets it if not.
    */
   static async served(
-    port: number,
+    target: number | string,
     greet: (connection: LastingConnection) => Promise<void>,
   ): Promise<LastingConnection> {
     return until(
       'a guest that serves',
       async () => {
-        const connection = await LastingConnection.open(port);
+        const connection = await LastingConnection.open(target);
         try {
           await greet(connection);
           return connection;
@@ -88,6 +90,14 @@ export class LastingConnection {
       },
       BOOT_PATIENCE_MS,
     );
+  }
+
+  /** The first connection whose server sends back what it is sent. */
+  static async echoed(target: number | string): Promise<LastingConnection> {
+    return LastingConnection.served(target, async (one) => {
+      one.write('hello');
+      await one.read(5);
+    });
   }
 
   write(bytes: Uint8Array | string): void {

@@ -52,13 +52,12 @@ export class NodeProcess {
   private readonly exited: Promise<number | null>;
   private client: Client | null = null;
 
-  /** `args` must ask for the journal as JSON. */
-  constructor(script: string, args: readonly string[]) {
+  /** `args` must ask for the journal as JSON; `inside` is a command that runs another. */
+  constructor(script: string, args: readonly string[], inside: readonly string[] = []) {
     // As a user starts it. With source maps the first error of a broken connection takes a tenth of
     // a second to be made, and a backup learns that much later of its primary's death.
-    this.child = spawn(process.execPath, [script, ...args], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const [program = process.execPath, ...words] = [...inside, process.execPath, script, ...args];
+    this.child = spawn(program, words, { stdio: ['ignore', 'ignore', 'pipe'] });
     living.add(this.child);
     this.exited = once(this.child, 'exit').then(([code]: unknown[]) => {
       living.delete(this.child);

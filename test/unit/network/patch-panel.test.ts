@@ -16,7 +16,7 @@ import {
 import { buildFrame, BROADCAST } from '../../../lib/network/ethernet.js';
 import { FrameSplitter, withLength } from '../../../lib/network/frame-stream.js';
 import { GATEWAY_MAC } from '../../../lib/network/gateway-contract.js';
-import { GATEWAY_PORT, PatchPanel } from '../../../lib/network/patch-panel.js';
+import { OUTSIDE_PORT, PatchPanel } from '../../../lib/network/patch-panel.js';
 import { Random } from '../../support/random.js';
 
 const MAC = 0x52_54_00_12_34_56;
@@ -30,6 +30,20 @@ function frame(target: number, source: number, bytes = 46): Uint8Array {
   return buildFrame({ target, source, type: 0x800, payload: new Uint8Array(bytes) });
 }
 
+test('what is behind an uplink is learned as what is behind a port', (t) => {
+  const panel = new PatchPanel(null);
+  panel.attach(1, plug());
+  t.deepEqual(panel.route(OUTSIDE_PORT, frame(MAC, OTHER_MAC)), [1]);
+  panel.attachPlain(2);
+  t.deepEqual(panel.route(1, frame(OTHER_MAC, MAC)), [OUTSIDE_PORT]);
+  // No gateway is here, so its address is any other.
+  t.deepEqual(panel.route(1, frame(GATEWAY_MAC, MAC)), [OUTSIDE_PORT, 2]);
+  t.deepEqual(panel.route(2, frame(MAC, GATEWAY_MAC)), [1]);
+  // The machine has gone to another host.
+  t.deepEqual(panel.route(OUTSIDE_PORT, frame(BROADCAST, MAC)), [1, 2]);
+  t.deepEqual(panel.route(2, frame(MAC, GATEWAY_MAC)), [OUTSIDE_PORT]);
+});
+
 test('a newer epoch takes the machine over; an older one is refused from then on', (t) => {
   const panel = new PatchPanel();
   t.like(panel.attach(1, plug()), { verdict: 'accepted', offset: 0n, displaced: null });
@@ -37,8 +51,8 @@ test('a newer epoch takes the machine over; an older one is refused from then on
   const next = plug({ incarnation: 'b', epoch: 2n, end: 500n });
   t.like(panel.attach(2, next), { verdict: 'accepted', offset: 64n, displaced: 1 });
   t.deepEqual(panel.route(1, frame(BROADCAST, MAC)), []);
-  t.deepEqual(panel.route(2, frame(BROADCAST, MAC)), [GATEWAY_PORT]);
-  t.deepEqual(panel.route(GATEWAY_PORT, frame(MAC, GATEWAY_MAC)), [2]);
+  t.deepEqual(panel.route(2, frame(BROADCAST, MAC)), [OUTSIDE_PORT]);
+  t.deepEqual(panel.route(OUTSIDE_PORT, frame(MAC, GATEWAY_MAC)), [2]);
   t.like(panel.attach(3, plug({ end: 900n })), { verdict: 'fenced', epoch: 2n });
   t.deepEqual(panel.route(3, frame(BROADCAST, MAC)), []);
 });
@@ -73,12 +87,12 @@ test('frames go to the port of their address, unknown and broadcast ones everywh
   const panel = new PatchPanel();
   panel.attach(1, plug());
   panel.attachPlain(2);
-  t.deepEqual(panel.route(1, frame(OTHER_MAC, MAC)), [GATEWAY_PORT, 2]);
+  t.deepEqual(panel.route(1, frame(OTHER_MAC, MAC)), [OUTSIDE_PORT, 2]);
   panel.route(2, frame(BROADCAST, OTHER_MAC));
   t.deepEqual(panel.route(1, frame(OTHER_MAC, MAC)), [2]);
-  t.deepEqual(panel.route(2, frame(GATEWAY_MAC, OTHER_MAC)), [GATEWAY_PORT]);
+  t.deepEqual(panel.route(2, frame(GATEWAY_MAC, OTHER_MAC)), [OUTSIDE_PORT]);
   panel.detach(2);
-  t.deepEqual(panel.route(1, frame(OTHER_MAC, MAC)), [GATEWAY_PORT]);
+  t.deepEqual(panel.route(1, frame(OTHER_MAC, MAC)), [OUTSIDE_PORT]);
 });
 
 test("what is no frame, or pretends to be the gateway's, goes nowhere but counts", (t) => {
@@ -87,7 +101,7 @@ test("what is no frame, or pretends to be the gateway's, goes nowhere but counts
   t.deepEqual(panel.route(1, new Uint8Array(5)), []);
   t.deepEqual(panel.route(1, frame(BROADCAST, MAC, 2000)), []);
   t.deepEqual(panel.route(1, frame(BROADCAST, GATEWAY_MAC)), []);
-  t.deepEqual(panel.route(GATEWAY_PORT, frame(GATEWAY_MAC, GATEWAY_MAC)), []);
+  t.deepEqual(panel.route(OUTSIDE_PORT, frame(GATEWAY_MAC, GATEWAY_MAC)), []);
   panel.detach(1);
   t.is(panel.attach(2, plug({ end: 9999n })).offset, 9n + 2018n + 64n);
 });

@@ -74,10 +74,17 @@ function question(): Uint8Array {
   return withLength(buildFrame(frame));
 }
 
+const NO_OUTSIDE = {
+  outside: { kind: 'gateway', forwards: [], reach: 'none' },
+  onFailure: (error: LockstepError): void => {
+    throw error;
+  },
+} as const;
+
 async function openSwitch(t: ExecutionContext): Promise<string> {
   const listen = `unix:${join(folder(t), 'switch')}`;
   const journal = quietJournal();
-  const network = await Switch.open({ listen, forwards: [], reach: 'none', journal });
+  const network = await Switch.open({ ...NO_OUTSIDE, listen, journal });
   t.teardown(() => network.close());
   return `switch:${network.address}`;
 }
@@ -121,7 +128,7 @@ test('a predecessor that wakes up is refused, and its frames go nowhere', async 
 test('a link that is lost is made again, and goes on at the byte', async (t) => {
   const listen = `unix:${join(folder(t), 'switch')}`;
   const open = (): Promise<Switch> =>
-    Switch.open({ listen, forwards: [], reach: 'none', journal: quietJournal() });
+    Switch.open({ ...NO_OUTSIDE, listen, journal: quietJournal() });
   const before = await open();
   const node = new TestNode(`switch:${listen}`, 'a', 1n);
   node.link.start(null);
