@@ -59,6 +59,7 @@ export interface ChannelOptions {
   readonly tail: LogTail;
   readonly histories: SnapshotSource['histories'];
   readonly throttle: SnapshotSource['throttle'];
+  readonly logReports: SnapshotSource['logReports'];
   readonly give: (input: PrimaryInput) => void;
   /** Epoch in which this node speaks now. */
   readonly epoch: () => bigint;
@@ -148,9 +149,9 @@ export class PrimaryChannel {
   takeSnapshot(id: number, epoch: bigint): void {
     const session = this.sessions.get(id);
     if (session === undefined) return;
-    const { hart, tail, histories, throttle, give } = this.options;
+    const { give, ...source } = this.options;
     const hash = createHash('sha256');
-    sendMachine({ hart, tail, histories, throttle, hash }, epoch, (message, bytes) =>
+    sendMachine({ ...source, hash }, epoch, (message, bytes) =>
       this.writeWhenIdle(session, message, bytes),
     ).then(
       (figures) => {

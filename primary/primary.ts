@@ -13,7 +13,6 @@
 
 import { LockstepError } from '../lib/base/error.js';
 import type { OutputStream } from '../lib/event/event.js';
-import type { HartListener } from '../lib/host/hart-host.js';
 import type { OutputReport, StreamTail } from '../lib/host/hart-messages.js';
 import type { MachineStop } from '../lib/machine/machine.js';
 import { CoreDriver } from '../lib/node/core-driver.js';
@@ -41,6 +40,7 @@ import { FENCE_TEXT } from './fence-text.js';
 import { FlushOrder } from './flush-order.js';
 import { GuestSpeed } from './guest-speed.js';
 import { OutputGate } from './gate.js';
+import { ReportIntake } from './intake.js';
 import { openNetwork, type NetworkPlace } from './network.js';
 import { Recorder } from './recorder.js';
 import { describePrimary, PrimaryMeters } from './status.js';
@@ -70,7 +70,7 @@ export class Primary implements RoleServices {
   private readonly parts: PrimaryParts;
   private readonly core: PrimaryCore;
   private readonly driver: CoreDriver<PrimaryInput, PrimaryEffect>;
-  private readonly order: FlushOrder;
+  private readonly intake: ReportIntake;
   private readonly recorder: Recorder;
   private readonly gate: OutputGate;
   private readonly consoles: ConsoleHub;
@@ -93,7 +93,7 @@ export class Primary implements RoleServices {
       this.settle = { resolve, reject };
     });
     const isDurable = node.storage?.ack === 'durable';
-    this.order = new FlushOrder(isDurable ? parts.files : null, (error) => this.fail(error));
+    const order = new FlushOrder(isDurable ? parts.files : null, (error) => this.fail(error));
     this.core = new PrimaryCore({
       limits: node.limits,
       ackMode: isDurable ? 'durable' : 'received',
@@ -128,14 +128,17 @@ export class Primary implements RoleServices {
       tail,
       histories: () => this.consoles.histories,
       throttle: (permille) => this.speed.forCopy(permille),
+      logReports: () => void this.intake.flush(),
       give: (input) => {
         // A snapshot may stand at entries that are on their way to the disk.
-        if (input.kind === 'snapshot-taken') void this.order.run(() => this.driver.give(input));
+        if (input.kind === 'snapshot-taken') void order.run(() => this.driver.give(input));
         else this.driver.give(input);
+        if (input.kind === 'ack') this.intake.acked();
       },
       epoch: () => this.epoch(),
       onBackups: () => this.consoles.tellBackups(this.channel.backupAddresses()),
     });
+    this.intake = this.openIntake(order);
     this.network = openNetwork(parts, {
       epoch: () => this.epoch(),
       histories: this.consoles.histories,
@@ -197,6 +200,7 @@ export class Primary implements RoleServices {
   /** Ends everything at once; what is not sent is lost, as in a crash. */
   async close(): Promise<void> {
     this.driver.stop();
+    this.intake.close();
     this.gate.close();
     this.channel.close();
     this.watchers.close();
@@ -215,34 +219,20 @@ export class Primary implements RoleServices {
     throw notPrimary(this.fencedBy?.address ?? null, this.epoch());
   }
 
-  private listener(): HartListener {
-    const now = (): number => CoreDriver.nowMs();
-    return {
-      onEntries: (entries) => {
-        const recorded = this.recorder.record(entries);
-        return this.order.run(() => {
-          for (const input of recorded) this.driver.give(input);
-          this.watchers.notice();
-        });
+  private openIntake(order: FlushOrder): ReportIntake {
+    return new ReportIntake({
+      recorder: this.recorder,
+      order,
+      gate: this.gate,
+      consoles: this.consoles,
+      give: (input) => this.driver.give(input),
+      onLogged: () => this.watchers.notice(),
+      onStopped: (stop) => {
+        this.stop = stop;
       },
-      onOutput: (output, atNs) =>
-        this.order.run(() => {
-          const onTheWayMs = Number(process.hrtime.bigint() - atNs) / 1e6;
-          this.gate.holdOutput(output, now() - onTheWayMs, now());
-          this.driver.give({ kind: 'output', seq: output.seq, bytes: output.bytes.length });
-        }),
-      onInputLogged: (input) =>
-        void this.order.run(() => {
-          this.consoles.inputLogged(input.client, input.sequence);
-          this.gate.holdInput(input, now());
-        }),
-      onStopped: (stop, seq) =>
-        void this.order.run(() => {
-          this.stop = stop;
-          this.driver.give({ kind: 'guest-stopped', seq });
-        }),
-      onFatal: (error) => this.fail(error),
-    };
+      awaitsAck: () => this.core.awaitsAck(),
+      fail: (error) => this.fail(error),
+    });
   }
 
   private perform(effect: PrimaryEffect): void {
@@ -306,7 +296,7 @@ export class Primary implements RoleServices {
     }
     this.consoles.serve();
     this.gate.open(CoreDriver.nowMs());
-    hart.listen(this.listener());
+    hart.listen(this.intake.listener);
     hart.host.resume();
     this.network?.start(null);
   }
@@ -319,7 +309,7 @@ export class Primary implements RoleServices {
     const { node, hart } = this.parts;
     const { epoch, lastSeq } = takeover;
     let tails: readonly StreamTail[];
-    hart.listen(this.listener());
+    hart.listen(this.intake.listener);
     if (takeover.guestStopped) {
       tails = await hart.host.outputs();
       const entry = { seq: lastSeq + 1n, event: { kind: 'epoch', epoch } } as const;
@@ -393,6 +383,7 @@ export class Primary implements RoleServices {
 
   private fail(error: unknown): void {
     this.driver.stop();
+    this.intake.close();
     this.gate.close();
     this.network?.close();
     this.settle.reject(error);

@@ -32,6 +32,8 @@ export interface SnapshotSource {
   readonly histories: () => ReadonlyMap<OutputStream, StreamHistory>;
   /** Slows the guest for the sake of the copy. */
   readonly throttle: (permille: number) => void;
+  /** Puts everything that the machine has reported into the log. */
+  readonly logReports: () => void;
 }
 
 /** Sends one message when there is room; false if nobody listens any more. */
@@ -77,6 +79,7 @@ export async function sendMachine(
   }
   const { seq, bytes, tookNs } = snapshot;
   const stopMs = Number(tookNs) / 1e6;
+  source.logReports();
   const chain = present(source.tail.hashAt(seq), `chain hash at the snapshot's entry ${seq}`);
   // The replica makes again what comes after the snapshot; what left before it is known here only.
   await copy.sendHistories();

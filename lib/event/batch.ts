@@ -2,12 +2,14 @@
  * A batch: a run of log entries that counts as a whole or not at all, the unit of writing,
  * sending, acknowledging and chaining.
  *
- *    0  magic 'LSB1'                  32  hash of the batch before (32 bytes)
- *    4  format version  u32           64  CRC-32 of bytes 0..63
- *    8  epoch           u64           68  payload: the events (codec.ts)
- *   16  first seq       u64           +0  CRC-32 of the payload
- *   24  entries         u32           +4  end mark 'LSBE'
- *   28  payload bytes   u32
+ *    0  magic 'LSB1'                  32  bytes of the events    u32
+ *    4  format version  u32           36  hash of the batch before (32 bytes)
+ *    8  epoch           u64           68  CRC-32 of bytes 0..67
+ *   16  first seq       u64           72  payload: the events (codec.ts)
+ *   24  entries         u32           +0  CRC-32 of the payload
+ *   28  payload bytes   u32           +4  end mark 'LSBE'
+ *
+ * A payload that is shorter than its events is an LZ4 block of them (lib/base/lz4.ts).
  *
  * All numbers are little-endian. The hash of a batch is SHA-256 over everything before the
  * payload's CRC, so it covers the hash of its predecessor: equal hashes mean equal histories. The
@@ -22,6 +24,7 @@
 import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter, DecodeError } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
+import { compress, decompress } from '../base/lz4.js';
 import { decodeEvents, encodedBytesBound, EventWriter } from './codec.js';
 import { LOG_FORMAT_VERSION, type LogEntry } from './event.js';
 import { BATCH_TARGET_BYTES, MAX_BATCH_BYTES } from './limits.js';
@@ -30,7 +33,7 @@ import { BATCH_TARGET_BYTES, MAX_BATCH_BYTES } from './limits.js';
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
 export const HASH_BYTES = 32;
-export const BATCH_HEADER_BYTES = 68;
+export const BATCH_HEADER_BYTES = 72;
 const TRAILER_BYTES = 8;
 /** What a batch costs beyond its events. */
 export const BATCH_OVERHEAD_BYTES = BATCH_HEADER_BYTES + TRAILER_BYTES;
@@ -40,13 +43,17 @@ const MAX_PAYLOAD_BYTES = MAX_BATCH_BYTES - BATCH_OVERHEAD_BYTES;
 const MAGIC = 0x3142534c;
 const END_MARK = 0x4542534c;
 
-const HEADER_CRC_AT = 64;
+const HEADER_CRC_AT = 68;
+/** Shorter events gain nothing. */
+const MIN_COMPRESSED_BYTES = 96;
 
 export interface BatchHeader {
   readonly epoch: bigint;
   readonly firstSeq: bigint;
   readonly count: number;
   readonly payloadBytes: number;
+  /** Of the events; the payload is shorter where they are compressed. */
+  readonly eventBytes: number;
   readonly previousHash: Uint8Array;
 }
 
@@ -85,7 +92,9 @@ export function encodeBatch(
   const [first] = entries;
   assert(first !== undefined && first.seq >= 1n, 'a batch has entries, from sequence number 1');
   assert(previousHash.length === HASH_BYTES, `previous hash of ${previousHash.length} bytes`);
-  const payload = encodePayload(entries, first.seq);
+  const events = encodeEvents(entries, first.seq);
+  const block = events.length < MIN_COMPRESSED_BYTES ? null : compress(events);
+  const payload = block ?? events;
   const out = new ByteWriter(payload.length + BATCH_OVERHEAD_BYTES);
   out.u32(MAGIC);
   out.u32(LOG_FORMAT_VERSION);
@@ -93,6 +102,7 @@ export function encodeBatch(
   out.u64(first.seq);
   out.u32(entries.length);
   out.u32(payload.length);
+  out.u32(events.length);
   out.raw(previousHash);
   out.u32(crc32(out.finish()));
   out.raw(payload);
@@ -102,7 +112,7 @@ export function encodeBatch(
   return { bytes: out.finish(), hash };
 }
 
-function encodePayload(entries: readonly LogEntry[], firstSeq: bigint): Uint8Array {
+function encodeEvents(entries: readonly LogEntry[], firstSeq: bigint): Uint8Array {
   const out = new ByteWriter();
   const writer = new EventWriter(out);
   let seq = firstSeq;
@@ -156,8 +166,12 @@ export function decodeBatch(bytes: Uint8Array, sha256: Sha256): Batch {
   const trailer = new ByteReader(bytes.subarray(payloadEnd));
   if (trailer.u32() !== crc32(payload)) throw new DecodeError('payload CRC does not match');
   if (trailer.u32() !== END_MARK) throw new DecodeError('end mark missing');
-  const events = decodeEvents(payload, header.count);
-  const { epoch, firstSeq, previousHash } = header;
+  const { epoch, firstSeq, previousHash, eventBytes } = header;
+  const isCompressed = header.payloadBytes < eventBytes;
+  const events = decodeEvents(
+    isCompressed ? decompress(payload, eventBytes) : payload,
+    header.count,
+  );
   for (const event of events) {
     if (event.kind === 'epoch' && event.epoch !== epoch) {
       throw new DecodeError(`epoch event ${event.epoch} in a batch of epoch ${epoch}`);
@@ -176,18 +190,22 @@ export function decodeBatchHeader(bytes: Uint8Array): BatchHeader {
   const firstSeq = input.u64();
   const count = input.u32();
   const payloadBytes = input.u32();
+  const eventBytes = input.u32();
   const previousHash = input.raw(HASH_BYTES);
   if (input.u32() !== crc32(bytes.subarray(0, HEADER_CRC_AT))) {
     throw new DecodeError('header CRC does not match');
   }
   if (version !== LOG_FORMAT_VERSION) throw new FormatVersionError(version);
-  if (payloadBytes > MAX_PAYLOAD_BYTES) {
-    throw new DecodeError(`payload of ${payloadBytes} bytes over the limit ${MAX_PAYLOAD_BYTES}`);
+  if (eventBytes > MAX_PAYLOAD_BYTES) {
+    throw new DecodeError(`events of ${eventBytes} bytes over the limit ${MAX_PAYLOAD_BYTES}`);
+  }
+  if (payloadBytes > eventBytes) {
+    throw new DecodeError(`payload of ${payloadBytes} bytes for events of ${eventBytes}`);
   }
   if (count === 0 || firstSeq === 0n || firstSeq + BigInt(count) >= 1n << 64n) {
     throw new DecodeError(`${count} entries from sequence number ${firstSeq}`);
   }
-  return { epoch, firstSeq, count, payloadBytes, previousHash };
+  return { epoch, firstSeq, count, payloadBytes, eventBytes, previousHash };
 }
 
 /**

@@ -10,7 +10,7 @@
  */
 
 /** Format version of the packed records and of everything replay depends on. */
-export const LOG_FORMAT_VERSION = 3;
+export const LOG_FORMAT_VERSION = 4;
 
 export interface Point {
   readonly hart: number;

@@ -11,6 +11,7 @@
  */
 
 import { assert, present } from '../base/assert.js';
+import { Fifo } from '../base/fifo.js';
 import type { EncodedBatch } from '../event/batch.js';
 import type { LogEntry } from '../event/event.js';
 
@@ -50,7 +51,7 @@ const KEEP_BYTES = 16 * 1024 * 1024;
 export class LogTail {
   private readonly sink: LogSink | null;
   private readonly keepBytes: number;
-  private batches: TailBatch[] = [];
+  private readonly batches = new Fifo<TailBatch>();
   private size = 0;
   private startSeq: bigint;
   private startHash: Uint8Array;
@@ -70,11 +71,11 @@ export class LogTail {
   }
 
   get lastSeq(): bigint {
-    return this.batches.at(-1)?.lastSeq ?? this.startSeq;
+    return this.batches.last()?.lastSeq ?? this.startSeq;
   }
 
   get lastHash(): Uint8Array {
-    return this.batches.at(-1)?.hash ?? this.startHash;
+    return this.batches.last()?.hash ?? this.startHash;
   }
 
   append(batch: TailBatch): void {
@@ -88,7 +89,7 @@ export class LogTail {
   /** Chain hash after entry `seq`, or null if no batch that is kept ends there. */
   hashAt(seq: bigint): Uint8Array | null {
     if (seq === this.startSeq) return this.startHash;
-    const batch = this.batches[this.indexOf(seq)];
+    const batch = this.batches.at(this.indexOf(seq));
     return batch?.lastSeq === seq ? batch.hash : null;
   }
 
@@ -106,7 +107,7 @@ export class LogTail {
 
   /** The batch that holds entry `seq`, or null if it is not kept (any more or yet). */
   batchOf(seq: bigint): TailBatch | null {
-    const batch = this.batches[this.indexOf(seq)];
+    const batch = this.batches.at(this.indexOf(seq));
     return batch !== undefined && batch.firstSeq <= seq ? batch : null;
   }
 
@@ -135,7 +136,7 @@ export class LogTail {
     let high = this.batches.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.batches[middle]?.lastSeq ?? 0n) < seq) low = middle + 1;
+      if ((this.batches.at(middle)?.lastSeq ?? 0n) < seq) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -143,7 +144,7 @@ export class LogTail {
 
   private dropOld(): void {
     let drop = 0;
-    for (const batch of this.batches) {
+    for (let batch = this.batches.at(0); batch !== undefined; batch = this.batches.at(drop)) {
       if (this.size <= this.keepBytes) break;
       if (this.pinnedSeq !== null && batch.lastSeq > this.pinnedSeq) break;
       this.size -= batch.bytes.length;
@@ -152,6 +153,6 @@ export class LogTail {
       if (batch.step > 0n) this.startStep = batch.step;
       drop += 1;
     }
-    if (drop > 0) this.batches.splice(0, drop);
+    if (drop > 0) this.batches.drop(drop);
   }
 }

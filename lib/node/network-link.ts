@@ -76,6 +76,7 @@ export class NetworkLink {
   private timer: NodeJS.Timeout | null = null;
   private isClosed = false;
   private isLost = false;
+  private isNoticed = false;
 
   constructor(options: NetworkLinkOptions) {
     this.options = options;
@@ -87,9 +88,14 @@ export class NetworkLink {
     this.dial();
   }
 
-  /** There is more output. */
+  /** There is more output. What comes in one turn of the event loop leaves in one write. */
   notice(): void {
-    this.pump();
+    if (this.isNoticed) return;
+    this.isNoticed = true;
+    process.nextTick(() => {
+      this.isNoticed = false;
+      this.pump();
+    });
   }
 
   close(): void {

@@ -7,6 +7,7 @@
  */
 
 import { assert } from '../base/assert.js';
+import { Fifo } from '../base/fifo.js';
 
 interface Chunk {
   readonly offset: bigint;
@@ -20,7 +21,7 @@ export const UNREAD_BYTES = 16 * 1024 * 1024;
 
 export class StreamHistory {
   private readonly limitBytes: number;
-  private chunks: Chunk[] = [];
+  private readonly chunks = new Fifo<Chunk>();
   private size = 0;
   private endOffset: bigint;
 
@@ -64,7 +65,7 @@ export class StreamHistory {
     let high = this.chunks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const chunk = this.chunks[middle];
+      const chunk = this.chunks.at(middle);
       if (chunk !== undefined && chunk.offset + BigInt(chunk.bytes.length) <= offset) {
         low = middle + 1;
       } else high = middle;
@@ -73,7 +74,7 @@ export class StreamHistory {
     let wanted = maxBytes;
     let at = offset;
     for (let index = low; index < this.chunks.length && wanted > 0; index += 1) {
-      const chunk = this.chunks[index];
+      const chunk = this.chunks.at(index);
       if (chunk === undefined) break;
       const from = Number(at - chunk.offset);
       const part = chunk.bytes.subarray(from, from + wanted);
@@ -101,13 +102,13 @@ export class StreamHistory {
 
   private dropOld(unread: bigint): void {
     let drop = 0;
-    for (const chunk of this.chunks) {
+    for (let chunk = this.chunks.at(0); chunk !== undefined; chunk = this.chunks.at(drop)) {
       const rest = this.size - chunk.bytes.length;
       const isUnread = chunk.offset + BigInt(chunk.bytes.length) > unread;
       if (rest < (isUnread ? UNREAD_BYTES : this.limitBytes)) break;
-      this.size -= chunk.bytes.length;
+      this.size = rest;
       drop += 1;
     }
-    if (drop > 0) this.chunks.splice(0, drop);
+    if (drop > 0) this.chunks.drop(drop);
   }
 }

@@ -33,7 +33,7 @@ import type {
 } from './primary-contract.js';
 import { PRIMARY_POLICY, type AckMode, type PrimaryPolicy } from './primary-policy.js';
 import { PrimarySession } from './primary-session.js';
-import { Roster } from './roster.js';
+import { closeStream, Roster } from './roster.js';
 import { PRIMARY_TRANSITIONS, protectionIn } from './primary-states.js';
 import { assertTransition } from './transition.js';
 
@@ -93,7 +93,7 @@ export class PrimaryCore {
   step(input: PrimaryInput, nowMs: number): PrimaryEffect[] {
     if (this.currentState === 'fenced' || this.currentState === 'stopped') {
       const reason = this.currentState === 'stopped' ? 'stopped' : 'not-primary';
-      return input.kind === 'backup-opened' ? [close(input.session, reason)] : [];
+      return input.kind === 'backup-opened' ? [closeStream(input.session, reason)] : [];
     }
     this.creditLag(input, nowMs);
     this.steppedMs = nowMs;
@@ -113,6 +113,11 @@ export class PrimaryCore {
       // A tick at least every heartbeat keeps the measure of the process's own pauses fine.
       this.steppedMs + this.limits.heartbeatMs,
     );
+  }
+
+  /** Whether a backup has something to acknowledge. */
+  awaitsAck(): boolean {
+    return this.roster.awaitsAck();
   }
 
   protection(): Protection {
@@ -216,13 +221,13 @@ export class PrimaryCore {
     // Who lost the generation asked for may know before the answer is here that this node has it.
     const isBusy = this.currentState === 'starting' || input.epoch === this.arbitration?.generation;
     if (input.epoch > this.epoch && !isBusy) {
-      this.emit(close(input.session, 'stale-epoch'));
+      this.emit(closeStream(input.session, 'stale-epoch'));
       return this.fence('newer-epoch', null);
     }
-    if (!input.compatible) return this.emit(close(input.session, 'incompatible'));
+    if (!input.compatible) return this.emit(closeStream(input.session, 'incompatible'));
     const session = new PrimarySession(input.session, nowMs, input.purpose ?? 'protect');
     if (isBusy || !this.mayBegin() || !this.roster.hasRoomFor(session.purpose)) {
-      return this.emit(close(input.session, 'busy'));
+      return this.emit(closeStream(input.session, 'busy'));
     }
     this.roster.add(session);
     if (this.roster.nextToBegin() === session) {
@@ -297,7 +302,7 @@ export class PrimaryCore {
   private lose(id: number, cause: string, reason: CloseReason | null, nowMs: number): void {
     const session = this.roster.get(id);
     if (session === null) return;
-    if (reason !== null) this.emit(close(session.id, reason));
+    if (reason !== null) this.emit(closeStream(session.id, reason));
     this.roster.remove(id);
     switch (session.stage) {
       case 'waiting':
@@ -326,7 +331,9 @@ export class PrimaryCore {
       this.lose(id, cause, 'timeout', nowMs);
     }
     if (this.currentState === 'fenced') return;
-    this.admit(nowMs);
+    // One whose wait is over begins.
+    const next = this.mayBegin() ? this.roster.nextToBegin() : null;
+    if (next !== null) this.begin(next, null, nowMs);
     this.protect(nowMs);
     this.commit();
     const head = { epoch: this.epoch, lastSeq: this.lastSeq, releasedSeq: this.gate.committedSeq };
@@ -337,12 +344,6 @@ export class PrimaryCore {
     if (this.arbitration?.isDue(nowMs) === true) {
       this.emit({ kind: 'claim', generation: this.arbitration.generation });
     }
-  }
-
-  /** One whose wait is over begins. */
-  private admit(nowMs: number): void {
-    const session = this.mayBegin() ? this.roster.nextToBegin() : null;
-    if (session !== null) this.begin(session, null, nowMs);
   }
 
   private protect(nowMs: number): void {
@@ -393,8 +394,4 @@ export class PrimaryCore {
   private emit(...effects: readonly PrimaryEffect[]): void {
     this.effects.push(...effects);
   }
-}
-
-function close(session: number, reason: CloseReason): PrimaryEffect {
-  return { kind: 'close-stream', session, reason };
 }

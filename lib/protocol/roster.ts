@@ -23,6 +23,10 @@ import type { PrimarySession } from './primary-session.js';
 export const MAX_WAITING = 8;
 export const MAX_VERIFYING = 4;
 
+export function closeStream(session: number, reason: CloseReason): PrimaryEffect {
+  return { kind: 'close-stream', session, reason };
+}
+
 export class Roster {
   private readonly sessions = new Map<number, PrimarySession>();
   private readonly wanted: number;
@@ -56,6 +60,14 @@ export class Roster {
     return this.in('joining', 'counted');
   }
 
+  /** Whether one that follows in order to protect has something to acknowledge. */
+  awaitsAck(): boolean {
+    for (const { stage, receivedSeq, sentSeq } of this.sessions.values()) {
+      if (receivedSeq < sentSeq && (stage === 'counted' || stage === 'joining')) return true;
+    }
+    return false;
+  }
+
   hasRoomFor(purpose: Purpose): boolean {
     const waiting = this.in('waiting').filter((session) => session.purpose === purpose);
     return waiting.length < MAX_WAITING;
@@ -72,7 +84,7 @@ export class Roster {
   closeAll(reason: CloseReason): PrimaryEffect[] {
     const ids = [...this.sessions.keys()];
     this.sessions.clear();
-    return ids.map((session) => ({ kind: 'close-stream', session, reason }));
+    return ids.map((session) => closeStream(session, reason));
   }
 
   /** This process did not run for `lagMs`: nobody could be heard in that time. */

@@ -20,14 +20,14 @@ export const PARALLEL_MAX_SLICE_STEPS = 8_000_000n;
 /** While bytes come and go, a shorter slice answers sooner. */
 export const SHORT_SLICE_STEPS = 5_000n;
 
-/** Checks of words cost some hundred bytes of log each: 20 kB/s at 100 M steps/s. */
-export const CHECK_INTERVAL_STEPS = 1_000_000n;
+/** Checks of words cost some hundred bytes of log each: 50 kB/s at 500 M steps/s. */
+export const CHECK_INTERVAL_STEPS = 2_000_000n;
 
 /**
  * A check at an output mark finds a difference near the output. A guest that speaks all the time,
  * as a server does, has two checks for one of a silent guest: a tenth of its log.
  */
-export const MARK_CHECK_INTERVAL_STEPS = 500_000n;
+export const MARK_CHECK_INTERVAL_STEPS = 1_000_000n;
 
 /** Hashing the pages written costs a few percent of the time at this interval. */
 export const PAGE_CHECK_INTERVAL_STEPS = 16_000_000n;

@@ -20,8 +20,8 @@ const PATIENCE_MS = 200_000;
 
 /** With the primary's work: thousands of iterations without sleep. */
 const PAIRS = [
-  ['compiled', COMPILER, 'interpreted', INTERPRETER, 'B 30000'],
-  ['interpreted', INTERPRETER, 'compiled', COMPILER, 'B 12000'],
+  ['compiled', COMPILER, 'interpreted', INTERPRETER, 'B 60000'],
+  ['interpreted', INTERPRETER, 'compiled', COMPILER, 'B 24000'],
 ] as const;
 
 for (const [first, ofPrimary, second, ofBackup, work] of PAIRS) {

@@ -51,7 +51,9 @@ interface Statistics {
   readonly lastSeq: bigint;
   /** Headers and end marks of batches. */
   readonly overheadBytes: number;
-  /** Batches with their overhead, without the headers of segments. */
+  /** What compressing the entries of batches has saved. */
+  readonly savedBytes: number;
+  /** Batches with their overhead, as they are stored, without the headers of segments. */
   readonly totalBytes: number;
   readonly tornBytes: number;
   readonly epochs: readonly bigint[];
@@ -102,6 +104,7 @@ function measure(reader: LogReader): Statistics {
     lastSeq: totals.batches === 0 ? 0n : nextSeq - 1n,
     overheadBytes,
     totalBytes,
+    savedBytes: sumOfKinds(kinds) - totals.payloadBytes,
     tornBytes,
     epochs: [...epochs],
     kinds: Object.fromEntries(kinds),
@@ -111,6 +114,10 @@ function measure(reader: LogReader): Statistics {
     bitsPerMillionSteps: rate(totalBytes, allSteps / 1e6),
     sharing: sharing?.result() ?? null,
   };
+}
+
+function sumOfKinds(kinds: ReadonlyMap<EventKind, KindStatistics>): number {
+  return [...kinds.values()].reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function rate(bytes: number, per: number): number | null {
@@ -199,6 +206,8 @@ function describe(path: string, statistics: Statistics): string {
     if (found !== undefined) row(kind, found.count, found.bytes);
   }
   row('(batches)', batches, overheadBytes);
+  if (statistics.savedBytes > 0)
+    lines.push(`(compressed)${`-${statistics.savedBytes}`.padStart(26)}`);
   return lines.join('\n') + '\n';
 }
 

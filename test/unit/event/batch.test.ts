@@ -12,6 +12,7 @@ import {
   BATCH_HEADER_BYTES,
   cutBatches,
   decodeBatch,
+  decodeBatchHeader,
   encodeBatch,
   FormatVersionError,
   HASH_BYTES,
@@ -137,11 +138,35 @@ test('the hash covers the predecessor, the epoch and the position', (t) => {
   t.is(new Set(hashes).size, 4);
 });
 
+test('events that repeat are compressed, and read back', (t) => {
+  const bytes = new Uint8Array(200).fill(7);
+  const entries = Array.from({ length: 20 }, (_, index) => ({
+    seq: BigInt(index + 1),
+    event: { kind: 'frame', hart: 0, step: BigInt(index), bytes } as const,
+  }));
+  const encoded = encodeBatch(entries, 1n, START, sha256);
+  t.true(encoded.bytes.length < 400, `${encoded.bytes.length} bytes`);
+  t.deepEqual(decodeBatch(encoded.bytes, sha256).entries, entries);
+  const header = decodeBatchHeader(encoded.bytes);
+  t.true(header.payloadBytes < header.eventBytes);
+});
+
+test('a header that promises more or fewer events than there are is refused', (t) => {
+  const noise = sampleEntries(new Random(1), 3);
+  for (const change of [-1, 1, 1 << 23]) {
+    const { bytes } = encodeBatch(noise, 1n, START, sha256);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(32, view.getUint32(32, true) + change, true);
+    view.setUint32(68, crc32(bytes.subarray(0, 68)), true);
+    t.throws(() => decodeBatch(bytes, sha256), { instanceOf: DecodeError });
+  }
+});
+
 test('another format version is named', (t) => {
   const { bytes } = encodeBatch(sampleEntries(new Random(1), 2), 1n, START, sha256);
   const view = new DataView(bytes.buffer);
   view.setUint32(4, 99, true);
-  view.setUint32(64, crc32(bytes.subarray(0, 64)), true);
+  view.setUint32(68, crc32(bytes.subarray(0, 68)), true);
   t.throws(() => decodeBatch(bytes, sha256), {
     instanceOf: FormatVersionError,
     message: /format version 99, this program reads version \d+$/,

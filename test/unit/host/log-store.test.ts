@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { LockstepError } from '../../../lib/base/error.js';
 import { crc32 } from '../../../lib/base/crc32.js';
-import { encodeBatch } from '../../../lib/event/batch.js';
+import { BATCH_HEADER_BYTES, encodeBatch } from '../../../lib/event/batch.js';
 import { LogReader } from '../../../lib/host/log-store/reader.js';
 import { segmentName } from '../../../lib/host/log-store/segment.js';
 import { sha256 } from '../../../lib/host/log-store/sha256.js';
@@ -172,7 +172,7 @@ test('damage is named by file, offset and sequence number', async (t) => {
   const name = segmentName(2);
   const path = join(directory, name);
   const bytes = Uint8Array.from(bytesOf(readFiles(directory), name));
-  bytes[84 + 70] = (bytes[84 + 70] ?? 0) ^ 1;
+  bytes[84 + BATCH_HEADER_BYTES] = (bytes[84 + BATCH_HEADER_BYTES] ?? 0) ^ 1;
   writeFileSync(path, bytes);
   const before = [...LogReader.open(join(directory, segmentName(1))).batches()];
   const seq = before.reduce((sum, { batch }) => sum + BigInt(batch.entries.length), 1n);
