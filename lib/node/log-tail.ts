@@ -113,21 +113,28 @@ export class LogTail {
 
   /** How far entry `seq` is behind; steps are counted too high where they are not known. */
   distanceFrom(seq: bigint): Distance {
+    // The first batch that ends after `seq`: what is before it is not looked at.
+    const first = this.indexOf(seq + 1n);
     let bytes = 0;
-    let step = this.startStep;
-    let end = this.startStep;
-    for (const batch of this.batches) {
-      if (batch.lastSeq > seq) bytes += batch.bytes.length;
-      else if (batch.step > 0n) step = batch.step;
-      if (batch.step > 0n) end = batch.step;
+    for (let at = first; at < this.batches.length; at += 1) {
+      bytes += this.batches.at(at)?.bytes.length ?? 0;
     }
-    return { bytes, steps: end - step };
+    return { bytes, steps: this.stepBefore(this.batches.length) - this.stepBefore(first) };
   }
 
   /** Keeps everything after entry `seq`, whatever the limit; null pins nothing. */
   pin(seq: bigint | null): void {
     this.pinnedSeq = seq;
     this.dropOld();
+  }
+
+  /** The newest step that is named before the batch at `end`. */
+  private stepBefore(end: number): bigint {
+    for (let at = end - 1; at >= 0; at -= 1) {
+      const step = this.batches.at(at)?.step ?? 0n;
+      if (step > 0n) return step;
+    }
+    return this.startStep;
   }
 
   /** Index of the first batch that ends at `seq` or later. */

@@ -5,6 +5,10 @@
  *
  * Each backup does the work twice. The first time it compiles the guest's code, as the machine did
  * before the first round; what that costs is told on its own.
+ *
+ * Two hardware threads of one core take processor time from each other, and with a backup both are
+ * busy. How much of a figure is that is told by the same work without a backup, beside a process
+ * that only keeps the other thread busy.
  */
 
 import type { Arguments, Command } from '../../tools/command.js';
@@ -38,6 +42,8 @@ const command: Command = {
 
 interface Pair {
   readonly alone: Round;
+  /** Without a backup, beside a process that spins. */
+  readonly beside: Round;
   /** With a backup that has just joined. */
   readonly joined: Round;
   /** With the same backup, the same work once more. */
@@ -62,12 +68,13 @@ async function measure(args: Arguments): Promise<number> {
     await cost.start();
     for (let number = 1; number <= rounds; number++) {
       const alone = await cost.round();
+      const beside = await cost.besideSpinner(() => cost.round());
       const [joined, guarded] = await cost.protectedBy(async () => {
         const first = await cost.round();
         return [first, await cost.round()] as const;
       });
-      pairs.push({ alone, joined, guarded });
-      say(`${number}/${rounds}  ${[alone, joined, guarded].map(lineOf).join('  |  ')}`);
+      pairs.push({ alone, beside, joined, guarded });
+      say(`${number}/${rounds}  ${[alone, beside, joined, guarded].map(lineOf).join('  |  ')}`);
     }
   } finally {
     await cost.close();
@@ -102,6 +109,8 @@ function figuresOf(pairs: readonly Pair[]): readonly Figure[] {
   });
   const joined = (name: string, of: (round: Round) => number): Figure =>
     told(name, 'times', ({ alone, joined: first }) => of(first) / of(alone));
+  const neighbour = (name: string, of: (round: Round) => number): Figure =>
+    told(name, 'times', ({ alone, beside }) => of(beside) / of(alone));
   const redisCpu = ({ set, get }: Round): number => set.cpuSeconds + get.cpuSeconds;
   const lag = distribution(pairs.flatMap(({ guarded }) => guarded.lagSeconds.map(inMs)));
   const logTimes = ({ guarded: { set, get } }: Pair): number =>
@@ -112,6 +121,8 @@ function figuresOf(pairs: readonly Pair[]): readonly Figure[] {
     { ...told('log a received byte', 'bytes', logTimes), limit: LOG_TIMES },
     { name: 'lag p99', value: lag.p99, unit: 'ms', limit: LAG_P99_MS },
     { name: 'lag p50', value: lag.p50, unit: 'ms', limit: null },
+    neighbour('loop, no backup, a busy neighbour', ({ compute }) => compute.cpuSeconds),
+    neighbour('SET and GET, the same', redisCpu),
     joined('loop, right after a join', ({ compute }) => compute.cpuSeconds),
     joined('SET and GET, right after a join', redisCpu),
     ratio('wall time of the loop', ({ compute }) => compute.wallSeconds, null),

@@ -10,7 +10,7 @@
  * are cached and the age of its data don't tell the phases apart.
  */
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -19,6 +19,7 @@ import { LockstepError } from '../../lib/base/error.js';
 import type { DebianImage } from '../../lib/host/image/debian-image.js';
 import { Protection } from '../../lib/rpc/generated/lockstep/v1/machine.js';
 import { until, type NodeProcess } from '../../tools/demo/node-process.js';
+import { bound } from './bound-process.js';
 import { insist } from './campaign-checks.js';
 import { Fleet, statusOf, untilProtected } from './campaign-fleet.js';
 import { imageFlags } from './debian.js';
@@ -113,6 +114,16 @@ export class ProtectionCost {
     });
     fleet.forget(backup);
     return result;
+  }
+
+  /** `work` while another process keeps a processor busy. */
+  async besideSpinner<T>(work: () => Promise<T>): Promise<T> {
+    const spinner = bound(spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }));
+    try {
+      return await work();
+    } finally {
+      spinner.kill('SIGKILL');
+    }
   }
 
   async round(): Promise<Round> {
