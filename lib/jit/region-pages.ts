@@ -39,6 +39,8 @@ const REFUSALS_MAX = 1024;
 /** Stores beside the code of a page, after which its regions are dropped. */
 const MISSES_MAX = 65_536;
 
+const PAGE_HALFWORDS = 2048;
+
 /** One bit for every halfword of a page, by word of 32. */
 type CodeBits = Uint32Array;
 
@@ -149,15 +151,19 @@ export class RegionPages<R extends { readonly pages: readonly MappedPage[] }> {
   }
 }
 
-/** Marks what a region has of one page. */
+/** Marks what a region has of one page: also the end of an instruction that begins before it. */
 function markCode(bits: CodeBits, region: Region, page: MappedPage): void {
-  const base = (BigInt(page.virtualHigh) << 32n) | BigInt(page.virtualLow >>> 0);
-  const first = BigInt.asUintN(64, base);
+  const base = BigInt.asUintN(
+    64,
+    (BigInt(page.virtualHigh) << 32n) | BigInt(page.virtualLow >>> 0),
+  );
   for (const block of region.blocks.values()) {
     for (const { pc, decoded } of block.instructions) {
-      if (pc >> 12n !== first >> 12n) continue;
-      const halfword = Number(pc & 0xfffn) >> 1;
+      const first = BigInt.asIntN(64, pc - base) / 2n;
+      if (first < -1n || first >= PAGE_HALFWORDS) continue;
+      const halfword = Number(first);
       for (let at = halfword; at < halfword + decoded.bytes / 2; at++) {
+        if (at < 0 || at >= PAGE_HALFWORDS) continue;
         bits[at >> 5] = (bits[at >> 5] ?? 0) | (1 << (at & 31));
       }
     }

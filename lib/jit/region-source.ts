@@ -25,7 +25,7 @@ export class RegionSource {
   }
 
   /**
-   * Decodes at `pc` and notes the page; null where a region must end. It ends at what was never
+   * Decodes at `pc` and notes the pages; null where a region must end. It ends at what was never
    * executed, which a slot that nobody decoded shows: a fifth of what can be reached in a boot.
    */
   decode(pc: bigint, pages: MappedPage[]): Decoded | null {
@@ -38,8 +38,15 @@ export class RegionSource {
     const host = memory.hostOfPage(page.ramPage) + offset;
     const half = memory.view.getUint16(host, true);
     if (isCompressed(half)) return decode16(half);
-    if (offset === 4094) return null;
-    return decode32((half | (memory.view.getUint16(host + 2, true) << 16)) >>> 0);
+    const upper = offset === 4094 ? this.halfAt(pc + 2n, pages) : host + 2;
+    if (upper === null) return null;
+    return decode32((half | (memory.view.getUint16(upper, true) << 16)) >>> 0);
+  }
+
+  /** Where the halfword at the start of a page is: the end of an instruction on two pages. */
+  private halfAt(pc: bigint, pages: MappedPage[]): number | null {
+    const page = this.pageOf(BigInt.asUintN(64, pc), pages);
+    return page === null ? null : this.hart.memory.hostOfPage(page.ramPage);
   }
 
   /** The page at `pc`, added to `pages` if it is new; null if a region may hold none of it. */
