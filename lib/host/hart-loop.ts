@@ -10,6 +10,7 @@
  *      resting: reached, stopped or diverged; orders are still answered
  */
 
+import { performance } from 'node:perf_hooks';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { assert, unreachable } from '../base/assert.js';
 import { LockstepError } from '../base/error.js';
@@ -54,6 +55,8 @@ export class HartLoop {
   private begun: SessionState | null = null;
   private readonly reports: SliceReports;
   private readonly progress: ProgressReporter;
+  /** The bell at the last look at the mail: every order rings it after it was posted. */
+  private heardBell: number | null = null;
   private going = false;
   /** Nothing more will run: reached, stopped or diverged. */
   private resting = false;
@@ -77,8 +80,9 @@ export class HartLoop {
     this.post({ kind: 'ready', digest, hartCount });
     while (!this.told(CONTROL.stop)) {
       const bell = Atomics.load(this.control.words, CONTROL.bell);
-      this.takeMail();
-      this.publishProgress();
+      if (bell !== this.heardBell) this.takeMail();
+      this.heardBell = bell;
+      this.publishProgress(false);
       if (!this.going || this.resting) this.sleep(bell, null);
       else if (this.told(CONTROL.pause)) this.rest(bell);
       else if (this.reports.isOverBudget()) this.reports.waitForListener();
@@ -189,19 +193,19 @@ export class HartLoop {
   private fail(error: LockstepError): void {
     this.failure = error;
     this.resting = true;
-    this.publishProgress();
+    this.publishProgress(true);
     this.post({ kind: 'diverged', error: packError(error) });
   }
 
   private reached(): void {
     this.resting = true;
-    this.publishProgress();
+    this.publishProgress(true);
     this.post({ kind: 'reached', step: this.machine.steps() });
   }
 
   private stopped(stop: MachineStop, seq: bigint): void {
     this.resting = true;
-    this.publishProgress();
+    this.publishProgress(true);
     this.post({ kind: 'stopped', stop, seq });
   }
 
@@ -327,7 +331,7 @@ export class HartLoop {
     if (this.failure !== null) throw this.failure;
     assert(this.session.kind === 'replay', 'promotion of a host that records');
     const { replay } = this.session;
-    while (replay.advance(REPLAY_BUDGET_STEPS) === 'behind') this.publishProgress();
+    while (replay.advance(REPLAY_BUDGET_STEPS) === 'behind') this.publishProgress(true);
     const state = replay.promote();
     if (epoch <= state.epoch) {
       throw new LockstepError('FENCED', `epoch ${epoch} is not after ${state.epoch}`);
@@ -351,7 +355,7 @@ export class HartLoop {
 
   /** Sleeps until the bell has rung since `bell` was read, or for `limitMs`. */
   private sleep(bell: number, limitMs: number | null): void {
-    this.publishProgress();
+    this.publishProgress(true);
     const waitMs = Math.min(limitMs ?? Infinity, this.progress.dueMs(), this.reports.dueMs());
     if (waitMs > 0) Atomics.wait(this.control.words, CONTROL.bell, bell, waitMs);
   }
@@ -367,9 +371,12 @@ export class HartLoop {
     this.throttleDebt.stood(performance.now() - startMs);
   }
 
-  private publishProgress(): void {
+  /** `stands`: nothing moves until there is a reason. */
+  private publishProgress(stands: boolean): void {
     if (!this.going) return;
-    const settled = this.resting || this.machine.isIdle() || this.session.kind === 'replay';
+    const isReplay = this.session.kind === 'replay';
+    if (!stands && !isReplay && !this.resting && !this.progress.isWanted()) return;
+    const settled = this.resting || this.machine.isIdle() || isReplay;
     this.progress.publish(this.lastSeq(), settled);
   }
 

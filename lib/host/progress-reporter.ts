@@ -1,16 +1,20 @@
 /**
- * How far a machine is: stored in shared memory at every look, told by message now and then.
+ * How far a machine is: stored in shared memory every millisecond, and whenever it stands; told by
+ * message now and then.
  *
  * Invariant: after something has moved, a message about the last of it is due within the interval,
  * and `dueMs` says when, so that whoever goes to sleep can wake for it.
  */
 
+import { performance } from 'node:perf_hooks';
 import type { RegionObserver } from '../jit/region-observer.js';
 import type { Machine } from '../machine/machine.js';
 import type { EngineFigures, HartProgress } from './hart-listener.js';
 import { stepsOf } from './inspection.js';
 import { CONTROL, PROGRESS, type ControlBlock, type Report } from './hart-messages.js';
 
+/** A slice takes a fifth of it, and storing costs a microsecond. */
+const STORE_INTERVAL_MS = 1;
 const INTERVAL_MS = 100;
 /** A replay that has caught up says so sooner, and so does a hart that parks. */
 const SETTLED_INTERVAL_MS = 5;
@@ -20,6 +24,7 @@ export class ProgressReporter {
   private readonly control: ControlBlock;
   private readonly post: (report: Report) => void;
   private lastMs = 0;
+  private storedMs = -Infinity;
   private intervalMs = SETTLED_INTERVAL_MS;
   private toldStep = -1n;
   private toldSeq = -1n;
@@ -31,10 +36,16 @@ export class ProgressReporter {
     this.post = post;
   }
 
+  /** Whether a machine that moves is to be looked at again. */
+  isWanted(): boolean {
+    return performance.now() - this.storedMs >= STORE_INTERVAL_MS;
+  }
+
   /** `seq` is the last entry logged or applied; `settled` if nothing moves for now. */
   publish(seq: bigint, settled: boolean): void {
     const { words, progress } = this.control;
     const { machine } = this;
+    this.storedMs = performance.now();
     const steps = stepsOf(machine);
     const step = machine.steps();
     const time = machine.time(machine.here().hart);

@@ -3,6 +3,7 @@
  * larger pieces where nobody does, or where the listener is busy anyway.
  */
 
+import { performance } from 'node:perf_hooks';
 import type { SliceStatus } from '../session/recorded.js';
 import type { RecordSession } from '../session/record-session.js';
 import { CONTROL, type ControlBlock, type Report } from './hart-messages.js';

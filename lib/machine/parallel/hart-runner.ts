@@ -12,8 +12,12 @@ import type { SharedOwnership } from './shared-ownership.js';
 import type { Standstill } from './standstill.js';
 
 const SHORTEST_QUANTUM = 2_000;
-/** A page that is asked for comes up to some hundred microseconds late, if that is rare. */
-const LONGEST_QUANTUM = 400_000;
+const LONGEST_QUANTUM = 2_000_000;
+/**
+ * A page that is asked for comes up to this part of a recorded run late, if that is rare: some
+ * hundred microseconds, since a run is made to last a time.
+ */
+const QUANTA_IN_A_RUN = 4;
 
 export class HartRunner {
   private readonly words: SharedWords;
@@ -47,10 +51,11 @@ export class HartRunner {
   run(): HartExit {
     const { words, hart, number } = this;
     const limit = words.limits[number] ?? 0;
+    const longest = this.longestQuantum(limit - Number(hart.step()));
     for (;;) {
       this.standstill.pass();
       const step = Number(hart.step());
-      const exit = hart.run(BigInt(Math.min(limit, step + this.quantum)));
+      const exit = hart.run(BigInt(Math.min(limit, step + Math.min(this.quantum, longest))));
       this.standstill.pass();
       this.ownership.release();
       const reached = Number(hart.step());
@@ -61,6 +66,12 @@ export class HartRunner {
       if (reached >= limit || this.standstill.isWanted) return exit;
       if (!this.canRun()) return exit;
     }
+  }
+
+  /** In a replay nobody asks for pages: what a hart is to do is known. */
+  private longestQuantum(steps: number): number {
+    if (this.words.load(WORD.mode) !== MODE.record) return LONGEST_QUANTUM;
+    return Math.max(SHORTEST_QUANTUM, Math.ceil(steps / QUANTA_IN_A_RUN));
   }
 
   /** What the end of a stretch means for the run: a limit ends it for all, if it is recorded. */
