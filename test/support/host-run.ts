@@ -8,7 +8,11 @@ import { present } from '../../lib/base/assert.js';
 import type { LockstepError } from '../../lib/base/error.js';
 import type { LogEntry } from '../../lib/event/event.js';
 import { HartHost, type HartHostOptions } from '../../lib/host/hart-host.js';
-import type { InputLoggedReport, OutputReport } from '../../lib/host/hart-messages.js';
+import type {
+  InputLoggedReport,
+  InspectionReport,
+  OutputReport,
+} from '../../lib/host/hart-messages.js';
 import type { MachineStop } from '../../lib/machine/machine.js';
 import { TOY_CONFIG, TOY_IMAGES, ascii } from './toy-machine.js';
 
@@ -80,6 +84,16 @@ export class HostRun {
     return present(this.host, 'host');
   }
 
+  /** Pauses a recording host, and gives where it stands: nothing is logged from then on. */
+  async standStill(): Promise<InspectionReport> {
+    this.hart.pause();
+    // It pauses right after its first answer, and may log how far a follower may come.
+    await this.hart.inspect();
+    const state = await this.hart.inspect();
+    await this.until(() => this.entries.at(-1)?.seq === state.seq);
+    return state;
+  }
+
   /** From now on nothing is consumed until the function it returns is called. */
   block(): () => void {
     let open = (): void => {};
@@ -110,7 +124,7 @@ export class HostRun {
     const endMs = performance.now() + WAIT_LIMIT_MS;
     while (!condition()) {
       if (this.fatal !== null) throw this.fatal;
-      if (performance.now() > endMs) throw new Error(`waited too long for ${String(condition)}`);
+      if (performance.now() > endMs) throw new Error(this.complaint(String(condition)));
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 5);
         this.waiters.push(() => {
@@ -119,6 +133,14 @@ export class HostRun {
         });
       });
     }
+  }
+
+  /** What a host that does not get there says of itself. */
+  private complaint(what: string): string {
+    const { seq, steps, parked } = this.hart.progress();
+    const where = `at entry ${seq}, step ${steps.join(', ')}${parked ? ', parked' : ''}`;
+    const diverged = this.diverged === null ? '' : `; diverged: ${this.diverged.message}`;
+    return `waited too long for ${what}: ${where}, ${this.entries.length} entries${diverged}`;
   }
 
   private noted(): void | Promise<void> {

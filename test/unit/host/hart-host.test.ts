@@ -54,9 +54,7 @@ test.serial('a host that follows compares equal, and says so by its progress', a
   primary.send('spin 3000000\n');
   primary.send('1\n');
   await primary.until(() => primary.text().endsWith('31 1 466\n'));
-  primary.hart.pause();
-  const state = await primary.hart.inspect();
-  await primary.until(() => primary.entries.at(-1)?.seq === state.seq);
+  const state = await primary.standStill();
   const backup = await HostRun.start(t, { role: REPLAY });
   backup.hart.feed(primary.entries);
   await backup.until(() => backup.hart.progress().seq === state.seq);
@@ -122,9 +120,7 @@ test.serial('a snapshot starts a second machine that goes on with the log', asyn
   const { seq, bytes } = await primary.hart.snapshot();
   primary.send('5\n');
   await primary.until(() => primary.text().endsWith('10 5 50\n'));
-  primary.hart.pause();
-  const state = await primary.hart.inspect();
-  await primary.until(() => primary.entries.at(-1)?.seq === state.seq);
+  const state = await primary.standStill();
   const backup = await HostRun.start(t, {
     role: { kind: 'replay', firstSeq: seq + 1n },
     start: { kind: 'snapshot', snapshot: bytes },
