@@ -55,8 +55,9 @@ class HartThread {
     const words = new SharedWords(config.harts, layout, memory.buffer);
     this.words = words;
     this.number = number;
-    this.standstill = new Standstill(words, number, port);
     const settlement = new Settlement(words, layout, memory.buffer);
+    const isParked = (hart: number): boolean => settlement.isParked(hart);
+    this.standstill = new Standstill({ words, hart: number, port, isParked });
     const { standstill } = this;
     const ownership: SharedOwnership = new SharedOwnership({
       words,

@@ -43,7 +43,13 @@ export class ParallelHarts implements HartSchedule {
     this.words = words;
     this.settlement = new Settlement(words, layout, memory.buffer);
     const { settlement } = this;
-    const standstill = new Standstill(words, 0, threads, () => this.schedule.serve());
+    const standstill = new Standstill({
+      words,
+      hart: 0,
+      port: threads,
+      isParked: (hart) => settlement.isParked(hart),
+      serve: () => this.schedule.serve(),
+    });
     this.ownership = new SharedOwnership({
       words,
       hart: 0,

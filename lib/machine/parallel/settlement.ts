@@ -49,6 +49,10 @@ export class Settlement {
     this.timeCompares = this.clint.index('mtimecmp');
   }
 
+  isParked(hart: number): boolean {
+    return this.harts[hart]?.parked === true;
+  }
+
   /** All stand, or are made to by the caller. */
   settle(): void {
     let latest = 0n;

@@ -38,17 +38,28 @@ const SPINS = 2000;
  */
 const SILENT_WAITS_MAX = 600;
 
+export interface StandstillParts {
+  readonly words: SharedWords;
+  readonly hart: number;
+  readonly port: WaitPort;
+  /** Whether a hart that stands waits for an interrupt, so that it need not be woken. */
+  readonly isParked: (hart: number) => boolean;
+  /** Done while this thread waits: device accesses of others, in the thread that has devices. */
+  readonly serve?: () => void;
+}
+
 export class Standstill {
   private readonly words: SharedWords;
   private readonly hart: number;
   private readonly port: WaitPort;
-  /** Done while this thread waits: device accesses of others, in the thread that has devices. */
+  private readonly isParked: (hart: number) => boolean;
   private readonly serve: () => void;
 
-  constructor(words: SharedWords, hart: number, port: WaitPort, serve = (): void => undefined) {
+  constructor({ words, hart, port, isParked, serve = () => undefined }: StandstillParts) {
     this.words = words;
     this.hart = hart;
     this.port = port;
+    this.isParked = isParked;
     this.serve = serve;
   }
 
@@ -116,14 +127,25 @@ export class Standstill {
     });
   }
 
-  /** Lets all go on that can, and gives the lock back. */
+  /**
+   * Lets all go on that can, and gives the lock back. Waking the thread of a hart that waits for an
+   * interrupt would cost more than its looking is worth; what unparks it ends with this as well.
+   */
   end(): void {
+    const { words } = this;
+    // Looked at while all stand: who runs may park at any time.
+    const awake = Array.from(
+      { length: words.harts },
+      (_, hart) => hart === 0 || !this.isParked(hart),
+    );
     this.pass();
-    this.words.store(WORD.wanted, 0);
+    words.store(WORD.wanted, 0);
     this.pass();
     this.unlock();
     this.pass();
-    this.words.ringAll();
+    awake.forEach((isAwake, hart) => {
+      if (isAwake) words.ring(hart);
+    });
   }
 
   /** This hart stands at `step`, until nobody wants it to and `mayGo`. */

@@ -26,7 +26,7 @@ test('reads and writes reach the device and come back', (t) => {
   const calls = new DeviceCalls({
     words,
     hart: 1,
-    standstill: new Standstill(words, 1, port),
+    standstill: new Standstill({ words, hart: 1, port, isParked: () => false }),
     ownership: null as unknown as SharedOwnership,
     answered: () => undefined,
   });

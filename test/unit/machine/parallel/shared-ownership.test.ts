@@ -20,7 +20,12 @@ function ofHart0() {
   const layout = machineLayout(CONFIG);
   const buffer = new SharedArrayBuffer(layout.totalBytes);
   const words = new SharedWords(2, layout, buffer);
-  const standstill = new Standstill(words, 0, { wait: () => undefined });
+  const standstill = new Standstill({
+    words,
+    hart: 0,
+    port: { wait: () => undefined },
+    isParked: () => false,
+  });
   const settlement = new Settlement(words, layout, buffer);
   const parts = { words, hart: 0, standstill, settlement, step: () => 40n, settled: () => {} };
   const ownership = new SharedOwnership(parts);

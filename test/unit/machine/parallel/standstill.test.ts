@@ -5,20 +5,23 @@
 
 import test from 'ava';
 import { WORD } from '../../../../lib/machine/parallel/shared-words.js';
-import { Standstill } from '../../../../lib/machine/parallel/standstill.js';
+import { Standstill, type WaitPort } from '../../../../lib/machine/parallel/standstill.js';
 import { sharedWords } from './shared.js';
+
+const isParked = (): boolean => false;
 
 test('a standstill begins when the last hart stands', (t) => {
   const words = sharedWords(3);
   words.store(WORD.stands + 1, 1);
   let waits = 0;
-  const standstill = new Standstill(words, 0, {
+  const port: WaitPort = {
     wait: (ints, index, value) => {
       t.is(ints[index], value, 'woken for nothing');
       waits++;
       if (waits === 3) words.store(WORD.stands + 2, 1);
     },
-  });
+  };
+  const standstill = new Standstill({ words, hart: 0, port, isParked });
   t.true(standstill.tryLock());
   standstill.begin();
   t.is(waits, 3);
@@ -30,7 +33,7 @@ test('a standstill begins when the last hart stands', (t) => {
 test('one at a time has the lock', (t) => {
   const words = sharedWords(2);
   const port = { wait: () => undefined };
-  const [first, second] = [0, 1].map((hart) => new Standstill(words, hart, port));
+  const [first, second] = [0, 1].map((hart) => new Standstill({ words, hart, port, isParked }));
   t.true(first?.tryLock());
   t.false(second?.tryLock());
   first?.unlock();
@@ -41,13 +44,14 @@ test('a hart that stands says where, and goes on when nobody wants it to stand a
   const words = sharedWords(2);
   words.store(WORD.wanted, 1);
   let mayGo = false;
-  const standstill = new Standstill(words, 1, {
-    wait: () => {
+  const port = {
+    wait: (): void => {
       t.is(words.load(WORD.stands + 1), 1);
       if (words.load(WORD.wanted) === 1) words.store(WORD.wanted, 0);
       else mayGo = true;
     },
-  });
+  };
+  const standstill = new Standstill({ words, hart: 1, port, isParked });
   standstill.stand(77, () => mayGo);
   t.is(words.steps[1], 77);
   t.is(words.load(WORD.stands + 1), 0);
@@ -56,7 +60,31 @@ test('a hart that stands says where, and goes on when nobody wants it to stand a
 test('calls are served while a thread waits', (t) => {
   const words = sharedWords(2);
   let served = 0;
-  const standstill = new Standstill(words, 0, { wait: () => undefined }, () => void served++);
+  const port = { wait: () => undefined };
+  const standstill = new Standstill({ words, hart: 0, port, isParked, serve: () => void served++ });
   standstill.waitUntil(() => served > 2);
   t.is(served, 3);
+});
+
+test('whoever waits for an interrupt is not woken at the end of a standstill', (t) => {
+  const words = sharedWords(4);
+  for (let hart = 1; hart < 4; hart++) words.store(WORD.stands + hart, 1);
+  const parked = new Set([0, 2]);
+  const standstill = new Standstill({
+    words,
+    hart: 1,
+    port: { wait: () => undefined },
+    isParked: (hart) => parked.has(hart),
+  });
+  const bells = (): number[] => [0, 1, 2, 3].map((hart) => words.load(WORD.bell + hart));
+  words.store(WORD.stands, 1);
+  t.true(standstill.tryLock());
+  standstill.begin();
+  const before = bells();
+  standstill.end();
+  t.deepEqual(
+    bells().map((bell, hart) => bell - (before[hart] ?? 0)),
+    // Hart 0 has whoever drives the machine behind it.
+    [1, 1, 0, 1],
+  );
 });
