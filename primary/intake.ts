@@ -46,6 +46,7 @@ export class ReportIntake {
   /** What is to be done once the entries are in the log. */
   private rest: (() => void)[] = [];
   private timer: NodeJS.Timeout | null = null;
+  private isClosed = false;
 
   constructor(options: IntakeOptions) {
     this.options = options;
@@ -53,6 +54,7 @@ export class ReportIntake {
     const now = (): number => CoreDriver.nowMs();
     this.listener = {
       onEntries: (entries) => {
+        if (this.isClosed) return;
         for (const entry of entries) this.entries.push(entry);
         return this.mayWait(entries) ? this.wait() : this.flush();
       },
@@ -83,13 +85,28 @@ export class ReportIntake {
     if (this.entries.length > 0 && !this.options.awaitsAck()) void this.flush();
   }
 
-  /** Everything that was reported is in the log when this returns. */
+  /**
+   * Everything that was reported is in the log when this returns. A log that takes no more is
+   * `fail`'s matter, whoever asked: not the machine alone does.
+   */
   flush(): void | Promise<void> {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
+    if (this.isClosed) return;
     const { entries, rest } = this;
-    this.entries = [];
-    this.rest = [];
+    this.forget();
+    try {
+      return this.take(entries, rest);
+    } catch (error) {
+      this.options.fail(error);
+    }
+  }
+
+  /** What was gathered is lost, as in a crash; nothing is taken any more. */
+  close(): void {
+    this.isClosed = true;
+    this.forget();
+  }
+
+  private take(entries: readonly LogEntry[], rest: readonly (() => void)[]): void | Promise<void> {
     const { recorder, order, give, onLogged } = this.options;
     const recorded = entries.length === 0 ? [] : recorder.record(entries);
     return order.run(() => {
@@ -99,13 +116,16 @@ export class ReportIntake {
     });
   }
 
-  close(): void {
+  private forget(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
+    this.entries = [];
+    this.rest = [];
   }
 
   /** After the entries that came before it. */
   private act(act: () => void): void | Promise<void> {
+    if (this.isClosed) return;
     if (this.entries.length === 0) return this.options.order.run(act);
     this.rest.push(act);
   }
@@ -117,13 +137,6 @@ export class ReportIntake {
   }
 
   private wait(): void {
-    this.timer ??= setTimeout(() => {
-      this.timer = null;
-      try {
-        void this.flush();
-      } catch (error) {
-        this.options.fail(error);
-      }
-    }, GATHER_MS);
+    this.timer ??= setTimeout(() => void this.flush(), GATHER_MS);
   }
 }

@@ -61,7 +61,6 @@ export function parseUplink(text: string): UplinkTarget {
 }
 
 export class Uplink implements Outside {
-  dropped = 0;
   private readonly pump: ChildProcess;
   private readonly toDevice: Writable;
   private isOver = false;
@@ -103,8 +102,8 @@ export class Uplink implements Outside {
   }
 
   take(frame: Uint8Array): void {
-    if (this.toDevice.writableLength > MAX_WAITING_BYTES) this.dropped += 1;
-    else this.toDevice.write(withLength(frame));
+    if (this.toDevice.writableLength > MAX_WAITING_BYTES) return;
+    this.toDevice.write(withLength(frame));
   }
 
   pluggedIn(mac: number | null): void {
@@ -146,6 +145,8 @@ function startPump(target: UplinkTarget): Pump {
     const pump = [process.execPath, PUMP, '0'];
     return spawn('python3', ['-c', ATTACH, target.name, ...pump], {
       stdio: ['pipe', 'pipe', 'pipe'],
+      // The terminal's interrupt is the switch's, which then ends the pump.
+      detached: true,
     });
   }
   let device: number;
@@ -157,7 +158,10 @@ function startPump(target: UplinkTarget): Pump {
   }
   try {
     const args = [PUMP, String(MACVTAP_HEADER_BYTES)];
-    const pump = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe', device] });
+    const pump = spawn(process.execPath, args, {
+      stdio: ['pipe', 'pipe', 'pipe', device],
+      detached: true,
+    });
     const { stdin, stdout, stderr } = pump;
     if (stdin === null || stdout === null || stderr === null) {
       throw new LockstepError('IO', `${target.path}: the uplink has no pipes`);

@@ -11,7 +11,6 @@
  * What a block is made of is fixed; which block is made of it may differ from version to version.
  */
 
-import { assert } from './assert.js';
 import { DecodeError } from './bytes.js';
 
 const MIN_MATCH = 4;
@@ -178,10 +177,8 @@ class BlockReader {
     for (;;) {
       const more = this.byte();
       length += more;
-      if (more < 255) break;
+      if (more < 255) return length;
     }
-    assert(Number.isSafeInteger(length), 'lengths add up');
-    return length;
   }
 
   take(count: number): Uint8Array {

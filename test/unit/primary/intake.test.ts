@@ -20,9 +20,11 @@ function entry(seq: bigint, kind: 'wake' | 'control' = 'wake'): LogEntry {
 class Desk {
   readonly seen: string[] = [];
   awaitsAck = false;
+  isFull = false;
   readonly intake = new ReportIntake({
     recorder: {
       record: (entries) => {
+        if (this.isFull) throw new Error('the log is full');
         const [firstSeq = 0n, lastSeq = 0n] = [entries[0]?.seq, entries.at(-1)?.seq];
         this.seen.push(`log ${firstSeq}-${lastSeq}`);
         return [{ kind: 'recorded', firstSeq, lastSeq, bytes: 1, hasOutputMark: false }];
@@ -99,4 +101,18 @@ test('many entries, a control entry and the end do not wait', (t) => {
   desk.entries(entry(259n));
   desk.intake.listener.onStopped?.({ cause: 'power-off', status: 0 }, 259n);
   t.is(desk.take(), 'log 259-259, recorded, stop, guest-stopped');
+});
+
+test('a log that takes no more ends the node, also where an answer brought it about', (t) => {
+  const desk = new Desk();
+  desk.awaitsAck = true;
+  desk.entries(entry(1n));
+  desk.output(1n);
+  desk.isFull = true;
+  desk.awaitsAck = false;
+  desk.intake.acked();
+  t.is(desk.take(), 'Error: the log is full');
+  desk.intake.close();
+  desk.entries(entry(2n));
+  t.is(desk.take(), '', 'nothing is taken after the end');
 });
