@@ -12,6 +12,7 @@
  */
 
 import { assert } from '../base/assert.js';
+import { Fifo } from '../base/fifo.js';
 
 /** The part of a grpc-js writable stream that is used here. */
 export interface WritableStream<T> {
@@ -23,8 +24,7 @@ export class BoundedWriter<T> {
   private readonly stream: WritableStream<T>;
   private readonly limitBytes: number;
   private readonly onIdle: () => void;
-  private readonly waiting: { readonly message: T; readonly bytes: number }[] = [];
-  private head = 0;
+  private readonly waiting = new Fifo<{ readonly message: T; readonly bytes: number }>();
   private blocked = false;
   private closed = false;
   private size = 0;
@@ -64,8 +64,7 @@ export class BoundedWriter<T> {
   /** Drops what waits; later offers are refused. */
   close(): void {
     this.closed = true;
-    this.waiting.length = 0;
-    this.head = 0;
+    this.waiting.drop(this.waiting.length);
     this.size = 0;
   }
 
@@ -78,22 +77,14 @@ export class BoundedWriter<T> {
   private drain(): void {
     this.blocked = false;
     while (!this.blocked && !this.closed) {
-      const next = this.waiting[this.head];
+      const next = this.waiting.at(0);
       if (next === undefined) break;
-      this.head += 1;
+      this.waiting.drop(1);
       this.size -= next.bytes;
       this.send(next.message);
     }
-    this.forgetSent();
-    if (this.isIdle && !this.closed) this.onIdle();
-  }
-
-  /** Lets go of the messages that were sent, in runs, so that a busy queue costs no copying. */
-  private forgetSent(): void {
-    const isEmpty = this.head === this.waiting.length;
-    if (!isEmpty && this.head < 256) return;
-    this.waiting.splice(0, this.head);
-    this.head = 0;
+    const isEmpty = this.waiting.length === 0;
     assert(!isEmpty || this.size === 0, `an empty queue holds ${this.size} bytes`);
+    if (this.isIdle && !this.closed) this.onIdle();
   }
 }

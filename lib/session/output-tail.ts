@@ -11,6 +11,7 @@
  */
 
 import { assert } from '../base/assert.js';
+import { Fifo } from '../base/fifo.js';
 
 /** History kept before the released position: more than any socket on the way buffers. */
 export const HISTORY_BYTES = 1 << 20;
@@ -25,9 +26,7 @@ export interface TailBytes {
 }
 
 export class OutputTail {
-  private chunks: Uint8Array[] = [];
-  /** Chunks before this index are dropped; the array is compacted now and then. */
-  private first = 0;
+  private readonly chunks = new Fifo<Uint8Array>();
   private kept = 0;
   private start: bigint;
   private released: bigint;
@@ -55,7 +54,7 @@ export class OutputTail {
     const begin = offset < this.start ? this.start : offset > end ? end : offset;
     const all = new Uint8Array(this.kept);
     let at = 0;
-    for (const chunk of this.chunks.slice(this.first)) {
+    for (const chunk of this.chunks) {
       all.set(chunk, at);
       at += chunk.length;
     }
@@ -66,18 +65,14 @@ export class OutputTail {
 
   private trim(): void {
     for (;;) {
-      const chunk = this.chunks[this.first];
+      const chunk = this.chunks.at(0);
       if (chunk === undefined) return;
       const end = this.start + BigInt(chunk.length);
       const old = end <= this.released && this.kept - chunk.length >= HISTORY_BYTES;
       if (!old && this.kept <= MAX_TAIL_BYTES) return;
       this.start = end;
       this.kept -= chunk.length;
-      this.first += 1;
-      if (this.first >= 1024) {
-        this.chunks = this.chunks.slice(this.first);
-        this.first = 0;
-      }
+      this.chunks.drop(1);
     }
   }
 }
